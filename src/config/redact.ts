@@ -1,0 +1,19 @@
+import type { Config } from "./schema.ts";
+
+const hidden = "(set)";
+
+/** A copy of the configuration that may be shown: passwords and their hashes are left out. */
+export function redact(config: Config): Config {
+  const { password, users } = config.auth;
+  return {
+    ...config,
+    auth: {
+      ...(password === undefined ? {} : { password: hidden }),
+      users: users.map((user) => ({
+        ...user,
+        ...(user.password === undefined ? {} : { password: hidden }),
+        ...(user.passwordSha256 === undefined ? {} : { passwordSha256: hidden }),
+      })),
+    },
+  };
+}

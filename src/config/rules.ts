@@ -1,0 +1,65 @@
+import { isIP } from "node:net";
+import type { Config } from "./schema.ts";
+
+/** A rule about several settings that was broken. */
+export interface Broken {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** Rules that no single setting can check. */
+export function brokenRules(config: Config): Broken[] {
+  return [...exposure(config), ...tls(config), ...users(config)];
+}
+
+/** Whether an address can be reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  if (host === "localhost" || host === "::1") return true;
+  if (isIP(host) === 4) return host.startsWith("127.");
+  return /^::ffff:127\./i.test(host);
+}
+
+function* exposure(config: Config): Generator<Broken> {
+  const open = config.auth.password === undefined && config.auth.users.length === 0;
+  if (config.protected && open && !isLoopback(config.resp.host))
+    yield {
+      path: ["resp", "host"],
+      message: `refusing to listen on ${config.resp.host}, where others can reach it, without auth`,
+      remedy:
+        "Set auth.password (--requirepass) or auth.users, or allow it with `protected: false` (--no-protected).",
+    };
+}
+
+function* tls({ tls }: Config): Generator<Broken> {
+  if (tls.cert !== undefined && tls.key === undefined)
+    yield { path: ["tls", "cert"], message: "has no private key", remedy: "Set tls.key as well." };
+  if (tls.key !== undefined && tls.cert === undefined)
+    yield { path: ["tls", "key"], message: "has no certificate", remedy: "Set tls.cert as well." };
+  if (tls.ca !== undefined && tls.cert === undefined)
+    yield {
+      path: ["tls", "ca"],
+      message: "needs TLS to be on",
+      remedy: "Set tls.cert and tls.key as well.",
+    };
+}
+
+function* users({ auth }: Config): Generator<Broken> {
+  const names = new Set<string>();
+  for (const [index, user] of auth.users.entries()) {
+    const path = ["auth", "users", index];
+    if ((user.password === undefined) === (user.passwordSha256 === undefined))
+      yield {
+        path,
+        message: `user ${JSON.stringify(user.name)} needs one password`,
+        remedy: "Set either password or passwordSha256.",
+      };
+    if (names.has(user.name) || (user.name === "default" && auth.password !== undefined))
+      yield {
+        path: [...path, "name"],
+        message: `user ${JSON.stringify(user.name)} is there twice`,
+        remedy: "Give every user a name of its own.",
+      };
+    names.add(user.name);
+  }
+}

@@ -1,0 +1,111 @@
+import { z } from "zod";
+import { defaultRamBytes } from "./defaults.ts";
+import { bytes, choice, duration, flag, integer, notYet, text } from "./values.ts";
+
+const section = <T extends z.core.$ZodLooseShape>(shape: T) =>
+  z
+    .strictObject(shape, {
+      error: (issue) =>
+        issue.code === "invalid_type" ? "must be a section with keys of its own" : undefined,
+    })
+    .prefault({} as never);
+
+const user = z.strictObject({
+  name: text("Name that the client sends with AUTH or HELLO.").min(1, "must not be empty"),
+  password: text("Password in clear. Prefer passwordSha256 in files that others read.").optional(),
+  passwordSha256: text("SHA-256 of the password, 64 hex digits.")
+    .regex(/^[0-9a-f]{64}$/i, "must be 64 hex digits")
+    .optional(),
+  access: choice(["ro", "rw"], "ro may read, rw may also write and delete.").default("rw"),
+  keys: z
+    .array(text("Glob pattern of keys."))
+    .default(["*"])
+    .describe("Keys this user may touch, as glob patterns."),
+});
+
+/**
+ * Everything that can be configured, with its defaults. Input is what people write (`"8GiB"`,
+ * `"30s"`, digits in the environment); output is bytes, milliseconds, numbers and booleans.
+ */
+export const configSchema = z.strictObject({
+  resp: section({
+    host: text("Address the RESP listener binds to.").default("127.0.0.1"),
+    port: integer(0, 65535, "Port of the RESP listener; 0 picks a free one.").default(6379),
+  }),
+  lm: section({ port: notYet("off", "the lm:// listener") }),
+  http: section({ port: notYet("off", "the HTTP listener") }),
+  ram: section({
+    size: bytes("Memory for blocks. Default: a quarter of the memory, at most 8 GiB.").default(() =>
+      defaultRamBytes(),
+    ),
+    maxBlocks: integer(0, 2 ** 32, "Most blocks kept in RAM; 0 is no limit.").default(0),
+    policy: choice(["lru", "s3fifo"], "Which block goes when RAM is full.").default("s3fifo"),
+    graceMs: duration("How long a key that was just reported present is spared.").default(2000),
+  }),
+  ssd: section({
+    dir: notYet("off", "the SSD tier"),
+    size: notYet("off", "the SSD tier"),
+  }),
+  remote: z
+    .array(z.never({ error: "remote backends are not in this version yet" }))
+    .default([])
+    .describe("Reserved: remote backends are not in this version yet."),
+  durability: notYet("none", "durability"),
+  limits: section({
+    clients: integer(1, 1_000_000, "Most clients connected at once.").default(10_000),
+    valueBytes: bytes("Longest value accepted.").default(512 * 1024 ** 2),
+    pipelineBytes: bytes("Most bytes of waiting commands per client.").default(16 * 1024 ** 2),
+    outputBytes: bytes("Most bytes of unread replies per client.").default(64 * 1024 ** 2),
+    idleMs: duration("Idle clients are closed after this; 0 never.").default(0),
+    bodyIdleMs: duration("A value that stops arriving is given up after this.").default(30_000),
+  }),
+  auth: section({
+    password: text("Password of the default user (Redis: requirepass).").optional(),
+    users: z.array(user).default([]).describe("Named users with their rights."),
+  }),
+  tls: section({
+    cert: text("PEM file with the certificate chain; turns TLS on.").optional(),
+    key: text("PEM file with the private key.").optional(),
+    ca: text(
+      "PEM file of the authority that client certificates must come from (mTLS).",
+    ).optional(),
+    clients: choice(
+      ["required", "optional"],
+      "Whether clients must show a certificate when tls.ca is given.",
+    ).default("required"),
+  }),
+  cluster: section({
+    enabled: flag("Answer CLUSTER commands as a cluster of one node.").default(false),
+  }),
+  slowlog: section({
+    thresholdUs: integer(
+      0,
+      Number.MAX_SAFE_INTEGER,
+      "Commands at least this slow are logged; microseconds.",
+    ).default(10_000),
+    maxEntries: integer(0, 1_000_000, "Entries that the slow log keeps.").default(128),
+  }),
+  log: section({
+    level: choice(
+      ["trace", "debug", "info", "warn", "error", "silent"],
+      "Least severe line that is written.",
+    ).default("info"),
+    format: choice(["auto", "text", "json"], "auto: text on a terminal, JSON elsewhere.").default(
+      "auto",
+    ),
+  }),
+  protected: flag(
+    "Refuse to bind beyond loopback without auth. Set to false only on a trusted network.",
+  ).default(true),
+});
+
+/** What people write, before defaults and units. */
+export type ConfigInput = z.input<typeof configSchema>;
+
+/** The whole configuration: sizes in bytes, durations in milliseconds. */
+export type Config = z.output<typeof configSchema>;
+
+/** JSON Schema of `keepwarm.yaml`, for editors. */
+export function configJsonSchema(): z.core.JSONSchema.BaseSchema {
+  return z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" });
+}
