@@ -20,8 +20,10 @@ test("a short command is one piece", () => {
 
 test("a long value is sent from where it lies", () => {
   const value = Buffer.alloc(10_000, "v");
-  const pieces = encodeRequest(["SET", "k"], [Buffer.from("head"), value]);
+  const pieces = encodeRequest(["SET", "k", [Buffer.from("head"), value], "NX"]);
   expect(pieces).toContain(value);
-  expect(wire(pieces)).toBe(`*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$10004\r\nhead${value.toString()}\r\n`);
+  expect(wire(pieces)).toBe(
+    `*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$10004\r\nhead${value.toString()}\r\n$2\r\nNX\r\n`,
+  );
   expect(encodeRequest(["SET", "k", value])).toContain(value);
 });

@@ -1,41 +1,32 @@
-/** One argument of a command; text is sent as UTF-8. */
-export type Argument = string | Uint8Array;
+/** One argument of a command: text (sent as UTF-8), bytes, or bytes in several parts. */
+export type Argument = string | Uint8Array | readonly Uint8Array[];
 
-/** Arguments shorter than this are copied into one buffer; longer ones are written as they are. */
+/** Bytes shorter than this are joined with what is around them; longer ones stay where they lie. */
 const inlineBytes = 4096;
 
 /**
  * The pieces of a command on the wire, `*<n>` and for each argument `$<length>`, bytes, CR LF.
- * Short arguments are joined; a long one is a piece of its own, sent from where it lies.
- *
- * @param body Last argument in several parts that are sent back to back, never joined.
+ * Concatenated they are the command. Long bytes and parts are pieces of their own, never copied.
  */
-export function encodeRequest(
-  args: readonly Argument[],
-  body?: readonly Uint8Array[],
-): readonly Uint8Array[] {
+export function encodeRequest(args: readonly Argument[]): Uint8Array[] {
   const pieces: Uint8Array[] = [];
-  let text = `*${args.length + (body ? 1 : 0)}\r\n`;
+  let text = `*${args.length}\r\n`;
   for (const arg of args) {
     if (typeof arg === "string") text += `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`;
-    else if (arg.length < inlineBytes && isAscii(arg))
-      text += `$${arg.length}\r\n${latin1(arg)}\r\n`;
+    else if (arg instanceof Uint8Array && arg.length < inlineBytes && isAscii(arg))
+      text += `$${arg.length}\r\n${ascii(arg)}\r\n`;
     else {
-      pieces.push(Buffer.from(`${text}$${arg.length}\r\n`), arg);
+      const parts = arg instanceof Uint8Array ? [arg] : arg;
+      const length = parts.reduce((sum, part) => sum + part.length, 0);
+      pieces.push(Buffer.from(`${text}$${length}\r\n`), ...parts);
       text = "\r\n";
     }
-  }
-  if (body) {
-    let length = 0;
-    for (const part of body) length += part.length;
-    pieces.push(Buffer.from(`${text}$${length}\r\n`), ...body);
-    text = "\r\n";
   }
   pieces.push(Buffer.from(text));
   return pieces;
 }
 
-function latin1(bytes: Uint8Array): string {
+function ascii(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 

@@ -1,0 +1,54 @@
+import { connect as connectTcp, type OnReadOpts, type Socket } from "node:net";
+import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import type { ReplyDecoder } from "../../wire/resp/reply-decoder.ts";
+import type { RespAddress } from "./url.ts";
+
+/** Certificates for `rediss:`; what `node:tls` calls the same. */
+export type TlsOptions = Pick<
+  ConnectionOptions,
+  "ca" | "cert" | "key" | "rejectUnauthorized" | "servername"
+>;
+
+/** Headers and small replies pass through a buffer of this size. */
+const windowBytes = 64 * 1024;
+
+/**
+ * A socket that reads for `decoder`: long values go straight into the memory it names, the rest
+ * through one small buffer. The socket is not connected yet.
+ *
+ * @param failed Hears what the decoder throws.
+ */
+export function openReadSocket(
+  address: RespAddress,
+  tls: TlsOptions,
+  decoder: ReplyDecoder,
+  failed: (error: unknown) => void,
+): Socket {
+  const onread = readInto(decoder, failed);
+  if (address.path !== undefined) return connectTcp({ path: address.path, onread });
+  const { host, port } = address;
+  if (!address.tls) return connectTcp({ host, port, noDelay: true, onread });
+  const options = { host, port, noDelay: true, ...tls, onread };
+  return connectTls(options as ConnectionOptions);
+}
+
+function readInto(decoder: ReplyDecoder, failed: (error: unknown) => void): OnReadOpts {
+  const window = Buffer.allocUnsafeSlow(windowBytes);
+  let direct = false;
+  return {
+    buffer: () => {
+      const space = decoder.space();
+      direct = space !== undefined;
+      return space ?? window;
+    },
+    callback: (count) => {
+      try {
+        if (direct) decoder.advance(count);
+        else decoder.write(window.subarray(0, count));
+      } catch (error) {
+        failed(error);
+      }
+      return true;
+    },
+  };
+}
