@@ -1,0 +1,53 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { KeepwarmError } from "../../src/errors.ts";
+import { startAnnounced, type RunningServer } from "./running-server.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+
+export interface KeepwarmOptions {
+  /** The Node binary that runs it. Default: the one that runs the bench. */
+  readonly node?: string | undefined;
+  /** The built command to run. Default `dist/cli/main.js`. */
+  readonly main?: string | undefined;
+  /** Further flags of `keepwarm serve`. */
+  readonly flags?: readonly string[];
+  /** Flags of Node itself. */
+  readonly nodeFlags?: readonly string[];
+  readonly onLine?: (line: string) => void;
+}
+
+export function keepwarmVersion(): string {
+  const text = readFileSync(join(root, "package.json"), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Starts `keepwarm serve` on free loopback ports. */
+export async function startKeepwarm(options: KeepwarmOptions = {}): Promise<RunningServer> {
+  const main = options.main ?? join(root, "dist", "cli", "main.js");
+  if (!existsSync(main))
+    throw new KeepwarmError("NOT_FOUND", `${main} is not there`, { remedy: "Run npm run build." });
+  return startAnnounced(
+    {
+      name: "keepwarm",
+      command: options.node ?? process.execPath,
+      args: [
+        ...(options.nodeFlags ?? []),
+        main,
+        "serve",
+        "--json",
+        "--resp-port",
+        "0",
+        ...(options.flags ?? []),
+      ],
+      ...(options.onLine && { onLine: options.onLine }),
+    },
+    respPort,
+  );
+}
+
+function respPort(line: string): number | undefined {
+  if (!line.startsWith("{")) return undefined;
+  const event = JSON.parse(line) as { event?: string; resp?: string };
+  return event.event === "ready" && event.resp ? Number(new URL(event.resp).port) : undefined;
+}
