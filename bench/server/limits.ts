@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { median } from "../support/stats.ts";
 
 /** One way of moving bytes over loopback. */
-export interface CopyLimit {
+interface CopyLimit {
   readonly bytesPerSecond: number;
   /** CPU seconds per GB of each end. */
   readonly senderCpu: number;
@@ -16,7 +16,7 @@ export interface Limits {
   readonly nodeToNode: CopyLimit;
 }
 
-const script = join(import.meta.dirname, "node-copy.ts");
+const script = fileURLToPath(import.meta.resolve("./node-copy.ts"));
 
 export async function measureLimits(seconds: number, rounds: number): Promise<Limits> {
   const runs: CopyLimit[] = [];

@@ -25,7 +25,7 @@ export const subject = "keepwarm";
 /** The name of the peer that stores nothing: the most that driver and loopback can carry. */
 export const ceiling = "c-sink";
 
-export const peers: readonly Peer[] = [
+const peers: readonly Peer[] = [
   {
     name: subject,
     prepare: async () => {},

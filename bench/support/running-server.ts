@@ -39,12 +39,12 @@ export class RunningServers extends Map<string, RunningServer> implements AsyncD
 
   constructor() {
     super();
-    process.once("SIGINT", this.#interrupted).once("SIGTERM", this.#interrupted);
+    process.on("SIGINT", this.#interrupted).on("SIGTERM", this.#interrupted);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    process.off("SIGINT", this.#interrupted).off("SIGTERM", this.#interrupted);
     await Promise.all([...this.values()].map((server) => server[Symbol.asyncDispose]()));
+    process.off("SIGINT", this.#interrupted).off("SIGTERM", this.#interrupted);
   }
 }
 
