@@ -51,6 +51,7 @@ export const serverCommand = new Command("server")
   .action(runServerBench);
 
 async function runServerBench(flags: Flags): Promise<void> {
+  requireCells(chooseCells(loadCells, flags.only), flags.only);
   const equipment = await gatherEquipment(flags.peers);
   const code = await runInNamespace();
   if (code !== undefined) process.exitCode = code;
@@ -102,7 +103,6 @@ async function measureCells(
   const cells = chooseCells(loadCells, flags.only);
   const secondWitness = redisBenchmark !== undefined && pace.redisBenchmarkRounds > 0;
   const second = secondWitness ? chooseCells(redisBenchmarkCells, flags.only) : [];
-  requireCells([...cells, ...second], flags.only);
 
   await using running = new RunningServers();
   for (const peer of peers) running.set(peer.name, await peer.start(setup));

@@ -12,9 +12,10 @@ export interface Equipment {
 
 /** Finds everything; what this machine does not have is left out, and said on stderr. */
 export async function gatherEquipment(peerNames: string | undefined): Promise<Equipment> {
+  const wanted = choosePeers(peerNames);
   const loadProgram = await compileLoadProgram();
   const peers: Peer[] = [];
-  for (const peer of choosePeers(peerNames)) {
+  for (const peer of wanted) {
     const there = await unlessMissing(peer.name, async () => {
       await peer.prepare();
       return true;

@@ -3,6 +3,7 @@
 import { connect, createServer, type AddressInfo } from "node:net";
 
 const bufferBytes = 1024 ** 2;
+const warmupMs = 200;
 
 function cpuSeconds(since: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(since);
@@ -18,7 +19,7 @@ function send(): void {
     };
     socket.on("drain", pump).on("error", () => {});
     socket.once("close", () => {
-      console.log(JSON.stringify({ cpuSeconds: cpuSeconds(start) }));
+      console.log(JSON.stringify({ cpu: cpuSeconds(start) }));
       server.close();
     });
     pump();
@@ -30,8 +31,6 @@ function send(): void {
 
 function receive(port: number, seconds: number): void {
   let bytes = 0;
-  const start = process.cpuUsage();
-  const began = performance.now();
   const socket = connect({
     port,
     host: "127.0.0.1",
@@ -44,10 +43,17 @@ function receive(port: number, seconds: number): void {
     },
   });
   setTimeout(() => {
-    const elapsed = (performance.now() - began) / 1000;
-    console.log(JSON.stringify({ bytes, seconds: elapsed, cpuSeconds: cpuSeconds(start) }));
-    socket.destroy();
-  }, seconds * 1000);
+    const warmupBytes = bytes;
+    const start = process.cpuUsage();
+    const began = performance.now();
+    setTimeout(() => {
+      const elapsed = (performance.now() - began) / 1000;
+      const measured = bytes - warmupBytes;
+      const cpu = cpuSeconds(start);
+      console.log(JSON.stringify({ bytes: measured, allBytes: bytes, seconds: elapsed, cpu }));
+      socket.destroy();
+    }, seconds * 1000);
+  }, warmupMs);
 }
 
 const [role, port, seconds] = process.argv.slice(2);

@@ -14,7 +14,8 @@ const run = promisify(execFile);
  * The path of the compiled C load program, compiling it if these sources were not compiled before.
  * It lives in the user's cache folder, named by the hash of its sources.
  *
- * @throws KeepwarmError `NOT_FOUND` without a C compiler (`cc`, or what `CC` names)
+ * @throws KeepwarmError `NOT_FOUND` without a C compiler (`cc`, or what `CC` names), `UNSUPPORTED`
+ *   when it refuses the sources
  */
 export async function compileLoadProgram(): Promise<string> {
   const compiler = process.env.CC ?? "cc";
@@ -31,16 +32,7 @@ export async function compileLoadProgram(): Promise<string> {
   try {
     await run(compiler, [...flags, "-o", fresh, ...files]);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT")
-      throw new KeepwarmError(
-        "NOT_FOUND",
-        `The bench needs a C compiler; ${compiler} is not here`,
-        {
-          remedy: "Install one (apt-get install gcc libc6-dev), or name it in CC.",
-          cause,
-        },
-      );
-    throw cause;
+    throw compileFailure(compiler, cause as Error & { code?: unknown; stderr?: string });
   }
   await rename(fresh, path);
   return path;
@@ -50,5 +42,26 @@ async function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,
+  );
+}
+
+function compileFailure(
+  compiler: string,
+  cause: Error & { code?: unknown; stderr?: string },
+): KeepwarmError {
+  // An exit code is a number, the failure to start a program a word such as ENOENT.
+  if (typeof cause.code === "number")
+    return new KeepwarmError(
+      "UNSUPPORTED",
+      `The load program does not compile here:\n${cause.stderr}`,
+      { remedy: "It needs Linux, pthreads and C11 with GNU extensions.", cause },
+    );
+  return new KeepwarmError(
+    "NOT_FOUND",
+    `The bench needs a C compiler; ${compiler} does not start`,
+    {
+      remedy: "Install one (apt-get install gcc libc6-dev), or name it in CC.",
+      cause,
+    },
   );
 }
