@@ -206,12 +206,12 @@ static void drive(worker *w, uint64_t deadline, uint64_t quota, histogram *laten
 }
 
 static void authenticate(worker *w) {
-  char request[256];
-  int n = snprintf(request, sizeof request, "*2\r\n$4\r\nAUTH\r\n$%zu\r\n%s\r\n",
+  char text[256];
+  int n = snprintf(text, sizeof text, "*2\r\n$4\r\nAUTH\r\n$%zu\r\n%s\r\n",
                    strlen(w->options->auth), w->options->auth);
-  struct iovec part = {request, (size_t)n};
+  struct iovec part = {text, (size_t)n};
   char *line = NULL;
-  if (n < (int)sizeof request && connection_send(&w->wire, &part, 1) == 0)
+  if (n < (int)sizeof text && connection_send(&w->wire, &part, 1) == 0)
     line = connection_line(&w->wire);
   if (line != NULL && line[0] == '+') return;
   fail(w, line == NULL ? "AUTH failed" : line);
@@ -224,7 +224,7 @@ static void *work(void *argument) {
   if (connection_open(&w->wire, o->host, o->port) != 0) broken(w);
   else if (o->auth != NULL) authenticate(w);
   pthread_barrier_wait(w->barrier);
-  if (o->warmup > 0) drive(w, now_ns() + (uint64_t)(o->warmup * 1e9), UINT64_MAX, NULL);
+  if (o->warmup > 0 && o->op != OP_FILL) drive(w, now_ns() + (uint64_t)(o->warmup * 1e9), UINT64_MAX, NULL);
   w->result.ops = w->result.bytes = 0;
   pthread_barrier_wait(w->barrier);
 
