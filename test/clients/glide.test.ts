@@ -1,0 +1,4 @@
+import { describeClient } from "./describe-client.ts";
+import { glide } from "./drivers/glide.ts";
+
+describeClient(glide);
