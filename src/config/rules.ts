@@ -21,14 +21,27 @@ export function isLoopback(host: string): boolean {
 }
 
 function* exposure(config: Config): Generator<Broken> {
-  const open = config.auth.password === undefined && config.auth.users.length === 0;
-  if (config.protected && open && !isLoopback(config.resp.host))
+  const { tls } = config;
+  const certified = tls.ca !== undefined && tls.clients === "required";
+  if (config.protected && !certified && isOpen(config) && !isLoopback(config.resp.host))
     yield {
       path: ["resp", "host"],
       message: `refusing to listen on ${config.resp.host}, where others can reach it, without auth`,
       remedy:
-        "Set auth.password (--requirepass) or auth.users, or allow it with `protected: false` (--no-protected).",
+        "Set auth.password (--requirepass) or tls.ca (--tls-ca), or allow it with `protected: false` (--no-protected).",
     };
+}
+
+/** Things worth telling that break no rule. */
+export function doubts(config: Config): string[] {
+  return config.auth.users.length > 0 && isOpen(config)
+    ? ["auth.users are set, but the default user needs no password: set auth.password as well"]
+    : [];
+}
+
+/** Whether the user `default`, which every client is at first, needs no password. */
+function isOpen({ auth }: Config): boolean {
+  return auth.password === undefined && !auth.users.some(({ name }) => name === "default");
 }
 
 function* tls({ tls }: Config): Generator<Broken> {

@@ -39,7 +39,7 @@ export const configSchema = z.strictObject({
       defaultRamBytes(),
     ),
     maxBlocks: integer(0, 2 ** 32, "Most blocks kept in RAM; 0 is no limit.").default(0),
-    policy: choice(["lru", "s3fifo"], "Which block goes when RAM is full.").default("s3fifo"),
+    policy: choice(["lru", "s3fifo"], "Which block goes when RAM is full.").default("lru"),
     graceMs: duration("How long a key that was just reported present is spared.").default(2000),
   }),
   ssd: section({
@@ -54,10 +54,12 @@ export const configSchema = z.strictObject({
   limits: section({
     clients: integer(1, 1_000_000, "Most clients connected at once.").default(10_000),
     valueBytes: bytes("Longest value accepted.").default(512 * 1024 ** 2),
-    pipelineBytes: bytes("Most bytes of waiting commands per client.").default(16 * 1024 ** 2),
+    requestBytes: bytes("Most bytes of one command outside its values.").default(16 * 1024 ** 2),
     outputBytes: bytes("Most bytes of unread replies per client.").default(64 * 1024 ** 2),
     idleMs: duration("Idle clients are closed after this; 0 never.").default(0),
-    bodyIdleMs: duration("A value that stops arriving is given up after this.").default(30_000),
+    stallMs: duration("A client that stops amid a value or a reply is closed after this.").default(
+      30_000,
+    ),
   }),
   auth: section({
     password: text("Password of the default user (Redis: requirepass).").optional(),
@@ -79,7 +81,7 @@ export const configSchema = z.strictObject({
   }),
   slowlog: section({
     thresholdUs: integer(
-      0,
+      -1,
       Number.MAX_SAFE_INTEGER,
       "Commands at least this slow are logged; microseconds.",
     ).default(10_000),

@@ -16,7 +16,7 @@ export function integer(min: number, max: number, description: string) {
   return z
     .union([z.number(), z.string()], { error: "must be a whole number" })
     .transform((value, context) => {
-      const number = typeof value === "string" && /^\d+$/.test(value.trim()) ? +value : value;
+      const number = typeof value === "string" && /^-?\d+$/.test(value.trim()) ? +value : value;
       if (typeof number === "number" && Number.isInteger(number) && number >= min && number <= max)
         return number;
       context.addIssue({ code: "custom", message: `must be a whole number, ${min} to ${max}` });

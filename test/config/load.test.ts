@@ -196,8 +196,19 @@ describe("beyond loopback", () => {
     expect(problems({}, { respHost: host })).toEqual([]);
   });
 
-  test("a password, a user or an explicit word allows it", () => {
+  test("a named user does not close the door that the default user leaves open", () => {
+    write("auth: { users: [{ name: a, password: b }] }\n");
+    expect(problems({}, { respHost: "0.0.0.0" })).toHaveLength(1);
+    expect(checkConfig({ cwd, env: {} }).warnings).toEqual([
+      "auth.users are set, but the default user needs no password: set auth.password as well",
+    ]);
+  });
+
+  test("a password, client certificates or an explicit word allows it", () => {
     expect(problems({ KEEPWARM_AUTH_PASSWORD: "s" }, { respHost: "0.0.0.0" })).toEqual([]);
+    const tls = { tlsCert: "c", tlsKey: "k", tlsCa: "a" };
+    expect(problems({}, { respHost: "0.0.0.0", ...tls })).toEqual([]);
+    expect(problems({}, { respHost: "0.0.0.0", ...tls, tlsClients: "optional" })).toHaveLength(1);
     expect(problems({}, { respHost: "0.0.0.0", protected: false })).toEqual([]);
   });
 });

@@ -20,7 +20,7 @@ test.each([
 describe("names", () => {
   test.each([
     ["ram.maxBlocks", "KEEPWARM_RAM_MAX_BLOCKS"],
-    ["limits.bodyIdleMs", "KEEPWARM_LIMITS_BODY_IDLE_MS"],
+    ["slowlog.thresholdUs", "KEEPWARM_SLOWLOG_THRESHOLD_US"],
     ["protected", "KEEPWARM_PROTECTED"],
   ])("%s is %s", (path, name) => expect(environmentName(path)).toBe(name));
 

@@ -1,0 +1,106 @@
+import type { Command } from "commander";
+import { ExitCode } from "../exit-code.ts";
+import { example, outputOptions } from "../options.ts";
+import type { OutputFlags } from "../output.ts";
+import type { Bind, DefineVerb, VerbContext } from "../verb.ts";
+
+interface ConfigFlags extends OutputFlags {
+  readonly config?: string;
+  readonly origin?: boolean;
+}
+
+export const define: DefineVerb = (command, bind) => {
+  defineCheck(child(command, "check", "find what is wrong with a configuration"), bind);
+  defineShow(child(command, "show", "the configuration in effect"), bind);
+  defineSchema(child(command, "schema", "JSON Schema of keepwarm.yaml, for editors"), bind);
+  example(command, "keepwarm config show --origin");
+};
+
+function child(command: Command, name: string, summary: string): Command {
+  return command.command(name).copyInheritedSettings(command).summary(summary).description(summary);
+}
+
+function defineCheck(command: Command, bind: Bind): void {
+  outputOptions(
+    command.argument("[file]", "file to check (default: the one that serve would read)"),
+  ).action(bind(check));
+  example(command, "keepwarm config check keepwarm.yaml");
+}
+
+async function check({ io, out }: VerbContext, _: OutputFlags, file?: string): Promise<ExitCode> {
+  const { checkConfig } = await import("../../config/load.ts");
+  const { formatProblem } = await import("../../config/problem.ts");
+  const flags = file === undefined ? {} : { config: file };
+  const checked = checkConfig({ flags, env: io.env, cwd: io.cwd });
+  const problems = checked.problems.map(({ origin, path, message, remedy }) => ({
+    ...origin,
+    path,
+    message,
+    remedy,
+  }));
+  const name = checked.file ?? "defaults and environment";
+  if (out.json)
+    out.object({
+      ok: problems.length === 0,
+      file: checked.file,
+      problems,
+      warnings: checked.warnings,
+    });
+  for (const warning of checked.warnings) out.warn(warning);
+  for (const problem of checked.problems) io.stderr.write(`${formatProblem(problem)}\n`);
+  if (problems.length > 0) return ExitCode.config;
+  out.note(`${name}: ok`);
+  return ExitCode.ok;
+}
+
+function defineShow(command: Command, bind: Bind): void {
+  outputOptions(
+    command
+      .option("--config <file>", "file to read (default: KEEPWARM_CONFIG, else ./keepwarm.yaml)")
+      .option("--origin", "tell where each value comes from"),
+  ).action(bind(show));
+  example(command, "keepwarm config show --origin");
+}
+
+async function show({ io, out }: VerbContext, flags: ConfigFlags): Promise<ExitCode> {
+  const { leaves } = await import("../../config/layers.ts");
+  const { loadConfig } = await import("../../config/load.ts");
+  const { defaultOrigin, formatOrigin } = await import("../../config/origin.ts");
+  const { redact } = await import("../../config/redact.ts");
+  const loaded = loadConfig({ flags: { config: flags.config }, env: io.env, cwd: io.cwd });
+  for (const warning of loaded.warnings) out.warn(warning);
+  const config = redact(loaded.config);
+  const rows = [...leaves(config)].map(([path, value]) => {
+    const origin = loaded.origins.get(path.join(".")) ?? defaultOrigin;
+    return [path.join("."), readable(value), formatOrigin(origin)] as const;
+  });
+  if (out.json)
+    out.object(
+      flags.origin
+        ? { config, origins: Object.fromEntries(rows.map(([path, , origin]) => [path, origin])) }
+        : config,
+    );
+  else if (flags.origin)
+    out.text(out.table([{ title: "SETTING" }, { title: "VALUE" }, { title: "FROM" }], rows));
+  else {
+    const { stringify } = await import("yaml");
+    out.text(stringify(config));
+  }
+  return ExitCode.ok;
+}
+
+function readable(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function defineSchema(command: Command, bind: Bind): void {
+  outputOptions(command).action(bind(schema));
+  example(command, "keepwarm config schema > keepwarm.schema.json");
+}
+
+async function schema({ out }: VerbContext): Promise<ExitCode> {
+  const { configJsonSchema } = await import("../../config/schema.ts");
+  const value = configJsonSchema();
+  out.result(value, () => JSON.stringify(value, undefined, 2));
+  return ExitCode.ok;
+}

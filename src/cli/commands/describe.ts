@@ -1,0 +1,96 @@
+import { withServer } from "../server/connect.ts";
+import { formatBytes, formatCount, formatDuration, formatRatio } from "../../util/units.ts";
+import { ExitCode } from "../exit-code.ts";
+import { clientOptions, example, type ClientFlags } from "../options.ts";
+import type { Output } from "../output.ts";
+import { takeSnapshot, type Snapshot, type TierSnapshot } from "../server/snapshot.ts";
+import type { DefineVerb, VerbContext } from "../verb.ts";
+
+export const define: DefineVerb = (command, bind) => {
+  clientOptions(command).action(bind(run));
+  example(command, "keepwarm describe --json | jq .tiers");
+};
+
+async function run({ io, out }: VerbContext, flags: ClientFlags): Promise<ExitCode> {
+  return withServer(flags, io, async (connection) => {
+    const snapshot = await takeSnapshot(connection);
+    if (snapshot.product !== "keepwarm")
+      out.note(`${connection.label} is ${snapshot.product}: this is what its INFO tells`);
+    out.result({ url: connection.label, ...snapshot }, () =>
+      [
+        out.facts(serverFacts(connection.label, snapshot)),
+        ...snapshot.tiers.map((tier) => out.facts(tierFacts(tier))),
+        commandTable(out, snapshot),
+      ]
+        .filter((part) => part !== "")
+        .join(out.isTerminal ? "\n" : ""),
+    );
+    return ExitCode.ok;
+  });
+}
+
+function serverFacts(label: string, snapshot: Snapshot): [string, string | undefined][] {
+  const { clients, traffic, keyspace } = snapshot;
+  const limit = clients.max > 0 ? ` of ${formatCount(clients.max)}` : "";
+  const rejected = clients.rejected > 0 ? `, ${formatCount(clients.rejected)} rejected` : "";
+  return [
+    ["server", `${snapshot.product} ${snapshot.version} at ${label}`],
+    ["process", `pid ${snapshot.pid}${snapshot.node ? `, Node ${snapshot.node}` : ""}`],
+    ["uptime", formatDuration(snapshot.uptimeSeconds * 1000)],
+    ["clients", `${formatCount(clients.connected)}${limit}${rejected}`],
+    ["commands", formatCount(traffic.commands)],
+    ["received", formatBytes(traffic.bytesIn)],
+    ["sent", formatBytes(traffic.bytesOut)],
+    ["key hits", `${hitRatio(keyspace)} of ${formatCount(keyspace.hits + keyspace.misses)}`],
+  ];
+}
+
+function tierFacts(tier: TierSnapshot): [string, string | undefined][] {
+  const of = tier.capacityBytes > 0 ? ` of ${formatBytes(tier.capacityBytes)}` : ", no limit";
+  const share =
+    tier.capacityBytes > 0 ? ` (${formatRatio(tier.usedBytes, tier.capacityBytes)})` : "";
+  const most = tier.maxBlocks ? ` of ${formatCount(tier.maxBlocks)}` : "";
+  return [
+    ["tier", `${tier.name}, policy ${tier.policy}`],
+    ["used", `${formatBytes(tier.usedBytes)}${of}${share}`],
+    ["values", optional(tier.valueBytes, formatBytes)],
+    ["blocks", `${formatCount(tier.blocks)}${most}`],
+    ["block hits", `${hitRatio(tier)} of ${formatCount(tier.hits + tier.misses)}`],
+    ["stored", optional(tier.stored, (count) => `${formatCount(count)} blocks`)],
+    ["evicted", `${formatCount(tier.evicted)} blocks`],
+    ["expired", `${formatCount(tier.expired)} blocks`],
+    ["rejected", optional(tier.rejected, (count) => `${formatCount(count)} blocks`)],
+    ["pinned", optional(tier.pinned, (count) => `${formatCount(count)} blocks`)],
+  ];
+}
+
+function optional(value: number | undefined, show: (value: number) => string): string | undefined {
+  return value === undefined ? undefined : show(value);
+}
+
+function hitRatio({ hits, misses }: { readonly hits: number; readonly misses: number }): string {
+  return formatRatio(hits, hits + misses);
+}
+
+function commandTable(out: Output, { commands }: Snapshot): string {
+  if (commands === undefined) return "";
+  const rows = Object.entries(commands)
+    .filter(([, { calls }]) => calls > 0)
+    .toSorted(([, a], [, b]) => b.calls - a.calls)
+    .map(([name, { calls, p50Us, p99Us }]) => [
+      name,
+      formatCount(calls),
+      formatDuration(p50Us / 1000),
+      formatDuration(p99Us / 1000),
+    ]);
+  if (rows.length === 0) return "";
+  return out.table(
+    [
+      { title: "COMMAND" },
+      { title: "CALLS", align: "right" },
+      { title: "P50", align: "right" },
+      { title: "P99", align: "right" },
+    ],
+    rows,
+  );
+}

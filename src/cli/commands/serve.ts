@@ -1,0 +1,91 @@
+import { once } from "node:events";
+import { Option } from "commander";
+import { serveFlags, type FlagValues } from "../../config/flags.ts";
+import type { Config } from "../../config/schema.ts";
+import type { RunningServer } from "../../config/server.ts";
+import { formatBytes } from "../../util/units.ts";
+import { version } from "../../util/version.ts";
+import { ExitCode } from "../exit-code.ts";
+import { example, outputOptions } from "../options.ts";
+import type { DefineVerb, VerbContext } from "../verb.ts";
+
+export const define: DefineVerb = (command, bind) => {
+  command.option(
+    "--config <file>",
+    "file to read (default: KEEPWARM_CONFIG, else ./keepwarm.yaml)",
+  );
+  for (const { flag, help, repeatable, hidden } of serveFlags) {
+    const option = new Option(flag, help).hideHelp(hidden ?? false);
+    if (repeatable) option.argParser(collect);
+    command.addOption(option);
+  }
+  outputOptions(command).action(
+    bind((context: VerbContext, options: FlagValues) =>
+      serve(
+        context,
+        given(options, (name) => command.getOptionValueSource(name) === "cli"),
+      ),
+    ),
+  );
+  example(
+    command,
+    "keepwarm serve --ram-size 8GiB",
+    "keepwarm serve --config keepwarm.yaml --json",
+  );
+};
+
+/** Only what was typed: what commander itself fills in is no flag. */
+function given(options: FlagValues, typed: (name: string) => boolean): FlagValues {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => typed(name)));
+}
+
+async function serve({ io, out }: VerbContext, flags: FlagValues): Promise<ExitCode> {
+  const { loadConfig } = await import("../../config/load.ts");
+  const { startServer } = await import("../../config/server.ts");
+  const { createLogger } = await import("../log.ts");
+  const { config, warnings, file } = loadConfig({ flags, env: io.env, cwd: io.cwd });
+  for (const warning of warnings) out.warn(warning);
+  const logger = await createLogger(config.log, io);
+  const stop = stopRequest(io.signal);
+  const server = await startServer(config, { logger, onShutdown: () => stop.abort() });
+  announce({ io, out }, config, server, file);
+  if (!stop.signal.aborted) await once(stop.signal, "abort");
+  out.note("stopping: no more clients, finishing what is under way");
+  await server.close();
+  return ExitCode.ok;
+}
+
+/** Aborts on SIGTERM, SIGINT or a client's SHUTDOWN; a second signal ends the process at once. */
+function stopRequest(interrupted: AbortSignal): AbortController {
+  const stop = new AbortController();
+  process.on("SIGTERM", () => {
+    if (stop.signal.aborted) process.exit(ExitCode.interrupted);
+    stop.abort();
+  });
+  interrupted.addEventListener("abort", () => stop.abort());
+  return stop;
+}
+
+/** A flag that may be given several times. */
+function collect(value: string, before: unknown): string[] {
+  return Array.isArray(before) ? [...(before as string[]), value] : [value];
+}
+
+function announce(
+  { out }: VerbContext,
+  config: Config,
+  { listeners }: RunningServer,
+  file: string | undefined,
+): void {
+  const { ram } = config;
+  const most = ram.maxBlocks > 0 ? `, at most ${ram.maxBlocks} blocks` : "";
+  out.result({ event: "ready", ...listeners, pid: process.pid, version }, () =>
+    [
+      `keepwarm ${version}`,
+      `  resp    ${listeners.resp}`,
+      `  ram     ${formatBytes(ram.size)}, ${ram.policy}${most}`,
+      `  config  ${file ?? "defaults, environment and flags"}`,
+      out.paint("green", "ready"),
+    ].join("\n"),
+  );
+}

@@ -1,0 +1,171 @@
+import { totalmem } from "node:os";
+import { resolve } from "node:path";
+import { KeepwarmError } from "../../errors.ts";
+import { nativeKey } from "../../keys/native.ts";
+import { formatBytes, formatCount, parseBytes } from "../../util/units.ts";
+import { ExitCode } from "../exit-code.ts";
+import type { CliIo } from "../io.ts";
+import { closeConnections, makeLanes, openConnections, removeKeys } from "../load/connections.ts";
+import { BlockPattern, minBlockBytes, mix } from "../load/pattern.ts";
+import type { ClientFlags } from "../options.ts";
+import { parseCount } from "../parse.ts";
+import { Progress } from "../render/progress.ts";
+import { knowsCommand, takeSnapshot } from "../server/snapshot.ts";
+import { spawnServer } from "../server/spawn.ts";
+import { memoryFor, prepareStore } from "../trace/prepare.ts";
+import { readTrace } from "../trace/read.ts";
+import { replay } from "../trace/replay.ts";
+import { progressLine, replayFacts, replayReport } from "../trace/report.ts";
+import { RespReplayStore } from "../trace/resp-store.ts";
+import { TraceCounter } from "../trace/summary.ts";
+import type { VerbContext } from "../verb.ts";
+
+interface ReplayFlags extends ClientFlags {
+  readonly blockSize: string;
+  readonly blockTokens?: string;
+  readonly capacityBlocks?: string;
+  readonly policy?: string;
+  readonly requests?: string;
+  readonly connections: string;
+  readonly depth: string;
+  readonly spawn?: boolean;
+  readonly keep?: boolean;
+}
+
+/** `keepwarm trace replay FILE` */
+export async function traceReplay(
+  context: VerbContext,
+  flags: ReplayFlags,
+  file: string,
+): Promise<ExitCode> {
+  const plan = readPlan(flags, file, context.io);
+  const trace = await countTrace(plan, context.io);
+  if (!flags.spawn) return replayInto(context, flags, plan, trace);
+  const server = await spawnServer(serverFlags(plan, trace), context.io.env);
+  try {
+    return await replayInto(context, { ...flags, url: server.url, keep: true }, plan, trace);
+  } finally {
+    await server.stop();
+  }
+}
+
+interface Plan {
+  readonly file: string;
+  readonly path: string;
+  readonly blockBytes: number;
+  readonly blockTokens: number | undefined;
+  readonly capacityBlocks: number | undefined;
+  readonly policy: string | undefined;
+  readonly requests: number;
+  readonly connections: number;
+  readonly depth: number;
+}
+
+function readPlan(flags: ReplayFlags, file: string, io: CliIo): Plan {
+  const blockBytes = parseBytes(flags.blockSize);
+  if (blockBytes < minBlockBytes)
+    throw new KeepwarmError("INPUT_INVALID", `--block-size ${flags.blockSize} is too small`, {
+      remedy: `A block that can be verified has at least ${minBlockBytes} bytes.`,
+    });
+  return {
+    file,
+    path: resolve(io.cwd, file),
+    blockBytes,
+    blockTokens: optionalCount(flags.blockTokens, "--block-tokens"),
+    capacityBlocks: optionalCount(flags.capacityBlocks, "--capacity-blocks"),
+    policy: flags.policy,
+    requests: optionalCount(flags.requests, "--requests") ?? Infinity,
+    connections: parseCount(flags.connections, "--connections", 1),
+    depth: parseCount(flags.depth, "--depth", 1),
+  };
+}
+
+function optionalCount(text: string | undefined, flag: string): number | undefined {
+  return text === undefined ? undefined : parseCount(text, flag, 1);
+}
+
+/** Reads the whole trace once: its errors shall show before a store is touched. */
+async function countTrace(plan: Plan, io: CliIo): Promise<TraceCounter> {
+  const counter = new TraceCounter();
+  for await (const request of readTrace(plan.path, plan.requests)) {
+    io.signal.throwIfAborted();
+    counter.add(request);
+  }
+  return counter;
+}
+
+/** A server that keeps as many blocks as were asked for, or all; grace would bend the policy. */
+function serverFlags(plan: Plan, trace: TraceCounter): string[] {
+  const blocks = plan.capacityBlocks ?? Math.max(1, trace.ids.size);
+  const bytes = Math.ceil(memoryFor(blocks, plan.blockBytes) * 1.05) + 64 * 1024 ** 2;
+  if (bytes > totalmem() * 0.8)
+    throw new KeepwarmError(
+      "INPUT_INVALID",
+      `${formatCount(blocks)} blocks of ${formatBytes(plan.blockBytes)} take ${formatBytes(bytes)} of memory`,
+      { remedy: "Use a smaller --block-size or fewer --capacity-blocks." },
+    );
+  return [
+    "--ram-size",
+    String(bytes),
+    "--ram-max-blocks",
+    String(plan.capacityBlocks ?? 0),
+    "--ram-grace",
+    "0",
+    ...(plan.policy === undefined ? [] : ["--policy", plan.policy]),
+  ];
+}
+
+async function replayInto(
+  { io, out }: VerbContext,
+  flags: ReplayFlags,
+  plan: Plan,
+  trace: TraceCounter,
+): Promise<ExitCode> {
+  const summary = trace.summary();
+  const connections = await openConnections(plan.connections, flags, io);
+  const [control] = connections;
+  try {
+    const before = await takeSnapshot(control);
+    const matches = await knowsCommand(control, ["KW.MATCH", keyOf(0)]);
+    if (!matches) out.note(`${before.product} has no KW.MATCH: chains are asked key by key`);
+    const restore = await prepareStore(control, before, plan);
+    const progress = new Progress(io, out.quiet);
+    try {
+      const started = performance.now();
+      const result = await replay(readTrace(plan.path, plan.requests), {
+        lanes: makeLanes(connections, plan.depth, (connection) => ({
+          store: new RespReplayStore(connection, matches),
+          memory: Buffer.allocUnsafeSlow(plan.blockBytes),
+        })),
+        pattern: new BlockPattern(plan.blockBytes),
+        blockTokens: plan.blockTokens ?? summary.blockTokens,
+        keyOf,
+        signal: io.signal,
+        progress: (counts) =>
+          progress.update(() => progressLine(counts, summary, performance.now() - started)),
+      });
+      const after = await takeSnapshot(control);
+      progress.done();
+      const report = replayReport(plan, summary, result, before, after, matches);
+      out.result(report, () => out.facts(replayFacts(report)));
+      if (result.corrupt > 0) return ExitCode.failed;
+      if (!report.tooFewKept) return ExitCode.ok;
+      out.warn(
+        `the store evicted although it kept only ${formatCount(report.kept)} blocks: it ran out of memory, and the hit rate is that of a smaller store`,
+      );
+      return ExitCode.degraded;
+    } finally {
+      progress.done();
+      await restore();
+      if (!flags.keep) await removeKeys(control, [...trace.ids].map(keyOf));
+    }
+  } finally {
+    await closeConnections(connections);
+  }
+}
+
+/** A block's key: hex digits as unlike their neighbours' as real hashes are. */
+function keyOf(id: number): string {
+  const hash = mix(id).toString(16).padStart(8, "0") + id.toString(16).padStart(8, "0");
+  return nativeKey({ model: "trace", hash, dtype: "uint8" });
+}

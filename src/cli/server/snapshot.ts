@@ -1,0 +1,96 @@
+import type { RespConnection } from "../../backends/valkey/connection.ts";
+import { isKeepwarmError, KeepwarmError } from "../../errors.ts";
+import { replyText, ReplyError, type Reply } from "../../wire/resp/reply.ts";
+import { snapshotOfInfo } from "./info.ts";
+
+/** One tier, as `KW.STATS` tells. Counters run since the server started. */
+export interface TierSnapshot {
+  readonly name: string;
+  readonly policy: string;
+  /** 0: no limit. */
+  readonly capacityBytes: number;
+  readonly usedBytes: number;
+  readonly valueBytes?: number;
+  readonly blocks: number;
+  /** 0: no limit. */
+  readonly maxBlocks?: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly hitBytes?: number;
+  readonly stored?: number;
+  readonly storedBytes?: number;
+  readonly evicted: number;
+  readonly evictedBytes?: number;
+  readonly expired: number;
+  readonly rejected?: number;
+  readonly pinned?: number;
+  readonly inflightBytes?: number;
+}
+
+/** What a server says of itself: all of it from Keepwarm, the common part from Redis or Valkey. */
+export interface Snapshot {
+  readonly product: "keepwarm" | "valkey" | "redis";
+  readonly version: string;
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  readonly node?: string;
+  readonly listeners?: Readonly<Record<string, string>>;
+  readonly tiers: readonly TierSnapshot[];
+  readonly clients: { readonly connected: number; readonly max: number; readonly rejected: number };
+  readonly traffic: {
+    readonly commands: number;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+  };
+  readonly keyspace: { readonly hits: number; readonly misses: number };
+  readonly commands?: Readonly<
+    Record<string, { readonly calls: number; readonly p50Us: number; readonly p99Us: number }>
+  >;
+}
+
+/** Asks `KW.STATS`; a server that does not know it is asked `INFO`. */
+export async function takeSnapshot(connection: RespConnection): Promise<Snapshot> {
+  try {
+    const text = replyText(await connection.command(["KW.STATS"]));
+    return { product: "keepwarm", ...(JSON.parse(text ?? "") as Omit<Snapshot, "product">) };
+  } catch (error) {
+    if (error instanceof SyntaxError)
+      throw new KeepwarmError("PROTOCOL", `${connection.label} answered KW.STATS with no JSON`, {
+        cause: error,
+        remedy: "Use a command line and a server of the same version.",
+      });
+    if (!isUnknownCommand(error)) throw error;
+  }
+  const text = replyText(await connection.command(["INFO", "everything"]));
+  return snapshotOfInfo(text ?? "");
+}
+
+/** Whether a server refused a command because it does not know it. */
+export function isUnknownCommand(error: unknown): boolean {
+  return (
+    isKeepwarmError(error, "REPLY") &&
+    error.cause instanceof ReplyError &&
+    /unknown (?:sub)?command/i.test(error.cause.message)
+  );
+}
+
+/** Whether the server knows a command, asked by running it with arguments that do no harm. */
+export async function knowsCommand(
+  connection: RespConnection,
+  args: readonly string[],
+): Promise<boolean> {
+  try {
+    await connection.command(args);
+    return true;
+  } catch (error) {
+    if (isUnknownCommand(error)) return false;
+    throw error;
+  }
+}
+
+/** A reply that must be a whole number. */
+export function replyCount(reply: Reply): number {
+  const count = Number(typeof reply === "number" ? reply : (replyText(reply) ?? Number.NaN));
+  if (Number.isSafeInteger(count)) return count;
+  throw new KeepwarmError("PROTOCOL", "the server answered something else than a number");
+}

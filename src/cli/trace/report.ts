@@ -1,0 +1,152 @@
+import { formatBytes, formatCount, formatDuration, formatRatio } from "../../util/units.ts";
+import { formatLatency, gigabytesPerSecond, type LatencySummary } from "../load/latency.ts";
+import type { Snapshot } from "../server/snapshot.ts";
+import type { ReplayCounts, ReplayResult } from "./replay.ts";
+import type { TraceSummary } from "./summary.ts";
+
+/** What `trace replay --json` prints. Rates are shares from 0 to 1. */
+export interface ReplayReport {
+  readonly trace: string;
+  readonly server: { readonly product: string; readonly version: string; readonly policy: string };
+  readonly settings: {
+    readonly blockBytes: number;
+    readonly capacityBlocks: number | undefined;
+    readonly connections: number;
+    readonly depth: number;
+    readonly matchedBy: "KW.MATCH" | "EXISTS";
+  };
+  readonly requests: number;
+  readonly blocks: number;
+  readonly hitBlocks: number;
+  readonly blockHitRate: number;
+  readonly tokenHitRate: number;
+  /** Block hit rate of a store that never forgets, over the same requests. */
+  readonly maxBlockHitRate: number;
+  readonly elapsedMs: number;
+  readonly getGigabytesPerSecond: number;
+  readonly putGigabytesPerSecond: number;
+  readonly movedBytes: number;
+  readonly latency: {
+    readonly match: LatencySummary;
+    readonly get: LatencySummary;
+    readonly put: LatencySummary;
+  };
+  readonly evicted: number;
+  /** Blocks in the store at the end. */
+  readonly kept: number;
+  readonly lost: number;
+  readonly corrupt: number;
+  /** The store evicted before it kept as many blocks as it was allowed. */
+  readonly tooFewKept: boolean;
+}
+
+interface ReplaySettings {
+  readonly file: string;
+  readonly blockBytes: number;
+  readonly capacityBlocks: number | undefined;
+  readonly connections: number;
+  readonly depth: number;
+}
+
+export function replayReport(
+  settings: ReplaySettings,
+  trace: TraceSummary,
+  result: ReplayResult,
+  before: Snapshot,
+  after: Snapshot,
+  matches: boolean,
+): ReplayReport {
+  const { file, blockBytes, capacityBlocks, connections, depth } = settings;
+  const evicted = sum(after, "evicted") - sum(before, "evicted");
+  const kept = sum(after, "blocks");
+  return {
+    trace: file,
+    server: {
+      product: after.product,
+      version: after.version,
+      policy: after.tiers[0]?.policy ?? "unknown",
+    },
+    settings: {
+      blockBytes,
+      capacityBlocks,
+      connections,
+      depth,
+      matchedBy: matches ? "KW.MATCH" : "EXISTS",
+    },
+    requests: result.requests,
+    blocks: result.blocks,
+    hitBlocks: result.hitBlocks,
+    blockHitRate: share(result.hitBlocks, result.blocks),
+    tokenHitRate: share(result.hitTokens, result.tokens),
+    maxBlockHitRate: trace.maxHitRate,
+    elapsedMs: result.elapsedMs,
+    getGigabytesPerSecond: gigabytesPerSecond(result.getBytes, result.getMs),
+    putGigabytesPerSecond: gigabytesPerSecond(result.putBytes, result.putMs),
+    movedBytes: result.getBytes + result.putBytes,
+    latency: { match: result.matchLatency, get: result.getLatency, put: result.putLatency },
+    evicted,
+    kept,
+    lost: result.lost,
+    corrupt: result.corrupt,
+    tooFewKept: evicted > 0 && kept < 0.98 * (capacityBlocks ?? trace.uniqueBlocks),
+  };
+}
+
+export function replayFacts(report: ReplayReport): [string, string][] {
+  const { server, settings, latency } = report;
+  const capacity =
+    settings.capacityBlocks === undefined
+      ? "no limit of blocks"
+      : `at most ${formatCount(settings.capacityBlocks)} blocks`;
+  return [
+    ["server", `${server.product} ${server.version}, ${server.policy}, ${capacity}`],
+    ["requests", `${formatCount(report.requests)} in ${formatDuration(report.elapsedMs)}`],
+    ["blocks", `${formatCount(report.blocks)} of ${formatBytes(settings.blockBytes)}`],
+    [
+      "block hit rate",
+      `${percent(report.blockHitRate)}; ${percent(report.maxBlockHitRate)} at best`,
+    ],
+    ["token hit rate", percent(report.tokenHitRate)],
+    ["match", `${formatLatency(latency.match)} a chain, by ${settings.matchedBy}`],
+    ["get", `${speed(report.getGigabytesPerSecond)}, ${formatLatency(latency.get)}`],
+    ["put", `${speed(report.putGigabytesPerSecond)}, ${formatLatency(latency.put)}`],
+    ["evicted", `${formatCount(report.evicted)} blocks; ${formatCount(report.kept)} kept`],
+    ["verified", verdict(report)],
+  ];
+}
+
+/** The line that shows how far a replay is. */
+export function progressLine(counts: ReplayCounts, trace: TraceSummary, elapsedMs: number): string {
+  const done = counts.blocks / Math.max(1, trace.blocks);
+  const left = done === 0 ? "-" : formatDuration((elapsedMs / done) * (1 - done));
+  const rate = formatBytes(((counts.getBytes + counts.putBytes) / Math.max(1, elapsedMs)) * 1000);
+  return [
+    `${formatCount(counts.requests)} of ${formatCount(trace.requests)} requests`,
+    `hit rate ${formatRatio(counts.hitBlocks, counts.blocks)}`,
+    `${rate}/s`,
+    `${left} left`,
+  ].join(", ");
+}
+
+function sum({ tiers }: Snapshot, field: "evicted" | "blocks"): number {
+  return tiers.reduce((total, tier) => total + tier[field], 0);
+}
+
+function share(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
+}
+
+function speed(gigabytesPerSecond: number): string {
+  return `${gigabytesPerSecond.toFixed(2)} GB/s`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
+}
+
+function verdict({ corrupt, lost }: ReplayReport): string {
+  const gone = lost === 0 ? "" : `; ${formatCount(lost)} evicted between match and read`;
+  return corrupt === 0
+    ? `every block read was what was stored${gone}`
+    : `${formatCount(corrupt)} blocks came back WRONG${gone}`;
+}

@@ -1,0 +1,47 @@
+import type { DefineVerb } from "./verb.ts";
+
+/** One verb: its line in the help, and its module, which only its own use loads. */
+export interface VerbEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<{ define: DefineVerb }>;
+}
+
+/** All verbs in the order of the help. */
+export const verbs: readonly VerbEntry[] = [
+  { name: "serve", summary: "start a server", load: () => import("./commands/serve.ts") },
+  {
+    name: "config",
+    summary: "check, show or describe the configuration",
+    load: () => import("./commands/config.ts"),
+  },
+  { name: "ping", summary: "is the server there?", load: () => import("./commands/ping.ts") },
+  {
+    name: "describe",
+    summary: "what the server is and how it does",
+    load: () => import("./commands/describe.ts"),
+  },
+  {
+    name: "stat",
+    summary: "one line of traffic per interval",
+    load: () => import("./commands/stat.ts"),
+  },
+  {
+    name: "ls",
+    summary: "what is kept, by family, model and rank",
+    load: () => import("./commands/ls.ts"),
+  },
+  { name: "get", summary: "read a block", load: () => import("./commands/get.ts") },
+  { name: "put", summary: "store a block", load: () => import("./commands/put.ts") },
+  { name: "rm", summary: "remove blocks", load: () => import("./commands/rm.ts") },
+  {
+    name: "bench",
+    summary: "a short load through the socket, bytes verified",
+    load: () => import("./commands/bench.ts"),
+  },
+  {
+    name: "trace",
+    summary: "replay a request trace, or sum one up",
+    load: () => import("./commands/trace.ts"),
+  },
+];
