@@ -1,0 +1,7 @@
+import { clients } from "./clients.ts";
+import type { Peer } from "./peer.ts";
+
+/** Every peer by the name that the command line knows it by. */
+export const peers: Readonly<Record<string, Peer>> = {
+  clients,
+};
