@@ -34,8 +34,8 @@ function parse(
   example: string,
 ): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(String(text));
-  const unit = match && units[match[2]!.toLowerCase() || bare];
-  if (!match || unit === undefined)
+  const unit = match ? units[match[2].toLowerCase() || bare] : undefined;
+  if (match === null || unit === undefined)
     throw new KeepwarmError("INPUT_INVALID", `${JSON.stringify(text)} is not a ${what}`, {
       remedy: `Write a number with a unit, such as ${example}.`,
     });

@@ -1,0 +1,101 @@
+import { readFileSync } from "node:fs";
+import { KeepwarmError } from "../errors.ts";
+import type { RespServerOptions } from "../fronts/resp/options.ts";
+import { RespServer } from "../fronts/resp/server.ts";
+import type { UserOptions } from "../fronts/resp/users.ts";
+import { type Logger, silentLogger } from "../observe/logger.ts";
+import { RamTier } from "../tiers/ram/ram-tier.ts";
+import { version } from "../util/version.ts";
+import type { Config } from "./schema.ts";
+
+export interface RunningServer {
+  /** Address of each listener that runs, by its name. */
+  readonly listeners: { readonly resp: string };
+  /** Takes no more clients, finishes what is under way, and ends. */
+  close(): Promise<void>;
+}
+
+export interface ServerDependencies {
+  readonly logger?: Logger;
+  /** What a client's SHUTDOWN does. Default: refused. */
+  readonly onShutdown?: () => void;
+}
+
+/**
+ * Builds and starts the store that a configuration describes.
+ *
+ * Throws `LISTEN_FAILED` when an address is taken, `CONFIG_INVALID` when a file that it names can't
+ * be used.
+ */
+export async function startServer(
+  config: Config,
+  { logger = silentLogger, onShutdown }: ServerDependencies = {},
+): Promise<RunningServer> {
+  const ram = new RamTier({
+    capacityBytes: config.ram.size,
+    maxBlocks: config.ram.maxBlocks,
+    policy: config.ram.policy,
+    graceMs: config.ram.graceMs,
+  });
+  const listeners = { resp: "" };
+  const tls = tlsOptions(config);
+  const { password } = config.auth;
+  const resp = await RespServer.listen({
+    ram,
+    version,
+    logger,
+    host: config.resp.host,
+    port: config.resp.port,
+    limits: {
+      clients: config.limits.clients,
+      valueBytes: config.limits.valueBytes,
+      requestBytes: config.limits.requestBytes,
+      outputBytes: config.limits.outputBytes,
+      idleMs: config.limits.idleMs,
+      stallMs: config.limits.stallMs,
+    },
+    users: config.auth.users.map(userOptions),
+    cluster: config.cluster.enabled,
+    openDoor: !config.protected,
+    slowlogThresholdUs: config.slowlog.thresholdUs,
+    slowlogMaxEntries: config.slowlog.maxEntries,
+    listeners: () => listeners,
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
+    ...(onShutdown === undefined ? {} : { onShutdown }),
+  });
+  listeners.resp = resp.url;
+  return { listeners, close: () => resp.close() };
+}
+
+function userOptions(user: Config["auth"]["users"][number]): UserOptions {
+  const { name, access, keys, password, passwordSha256 } = user;
+  return {
+    name,
+    access,
+    keys,
+    ...(password === undefined ? {} : { password }),
+    ...(passwordSha256 === undefined ? {} : { passwordSha256 }),
+  };
+}
+
+function tlsOptions({ tls }: Config): RespServerOptions["tls"] {
+  if (tls.cert === undefined || tls.key === undefined) return undefined;
+  return {
+    cert: readPem(tls.cert, "tls.cert"),
+    key: readPem(tls.key, "tls.key"),
+    ...(tls.ca === undefined ? {} : { ca: readPem(tls.ca, "tls.ca") }),
+    clientCertificates: tls.clients,
+  };
+}
+
+function readPem(path: string, setting: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new KeepwarmError("CONFIG_INVALID", `${setting}: cannot read ${path}`, {
+      cause: error,
+      remedy: "Name a PEM file that this user may read.",
+    });
+  }
+}

@@ -1,0 +1,309 @@
+import type { Socket } from "node:net";
+import type { ReadMode, Reader } from "../../net/take-over.ts";
+import type { Request } from "../../wire/resp/request.ts";
+import {
+  RequestDecoder,
+  type RequestReceiver,
+  bodyAnswer,
+} from "../../wire/resp/request-decoder.ts";
+import { MAX_KEY_BYTES } from "../../store/contract.ts";
+import { NO_ROOM, TOO_LARGE } from "../../tiers/ram/ram-tier.ts";
+import { dispatch } from "./dispatch.ts";
+import type { FrontState } from "./front-state.ts";
+import { Session } from "./session.ts";
+
+/** Before a client has shown who it is, it gets by with this much (Redis's own figures). */
+const UNAUTHENTICATED = { maxArguments: 10, maxBulkBytes: 16_384, maxRequestBytes: 65_536 };
+
+/**
+ * One client's socket: requests in, replies out, and back-pressure between them.
+ *
+ * All replies that one read gives rise to leave in one write, big values by reference from the slots
+ * where they lie; a slot is held until the socket has taken it. While too much waits to be taken, no
+ * further request is decoded and nothing more is read.
+ */
+export class RespConnection implements Reader, RequestReceiver {
+  readonly session: Session;
+  readonly readMode: ReadMode;
+  readonly address: string;
+  readonly #front: FrontState;
+  readonly #decoder: RequestDecoder;
+  #socket: Socket | undefined;
+  /** Pairs of slot (0: none) and bytes of writes under way, oldest first. */
+  readonly #writing: number[] = [];
+  #writingHead = 0;
+  #unwritten = 0;
+  #closing = false;
+  #finishing = false;
+  #roomWaitSince = 0;
+  #lastProgressAt: number;
+  #lastQueued = 0;
+  readonly #written = (): void => this.#afterWrite();
+
+  constructor(front: FrontState, address: string, readMode: ReadMode) {
+    this.#front = front;
+    this.address = address;
+    this.readMode = readMode;
+    const user = front.users.default;
+    this.#decoder = new RequestDecoder(
+      this,
+      front.window,
+      user.needsPassword ? UNAUTHENTICATED : front.requestLimits,
+    );
+    this.session = new Session(
+      front.nextSessionId(),
+      front,
+      this,
+      user.needsPassword ? undefined : user,
+    );
+    this.#lastProgressAt = front.now();
+  }
+
+  /** Begins to serve the socket. */
+  attach(socket: Socket): void {
+    this.#socket = socket;
+    this.#front.sessions.set(this.session.id, this.session);
+    socket.on("error", () => {
+      // The close that follows tidies up; a peer that vanished is no event.
+    });
+    socket.on("close", () => this.#afterClose());
+  }
+
+  get closed(): boolean {
+    return this.#socket === undefined;
+  }
+
+  /** Bytes of replies that the peer has not taken. */
+  get unwrittenBytes(): number {
+    return this.#unwritten;
+  }
+
+  get heldBytes(): number {
+    return this.#decoder.heldBytes;
+  }
+
+  get isWaitingForRoom(): boolean {
+    return this.#roomWaitSince !== 0;
+  }
+
+  // Reader
+
+  target(): Uint8Array {
+    return this.#decoder.target();
+  }
+
+  advance(count: number): boolean {
+    this.#beginTurn(count);
+    this.#decoder.advance(count);
+    return this.#endTurn();
+  }
+
+  push(bytes: Uint8Array): boolean {
+    this.#beginTurn(bytes.length);
+    this.#decoder.push(bytes);
+    return this.#endTurn();
+  }
+
+  // RequestReceiver
+
+  request(request: Request): boolean {
+    dispatch(this.session, request);
+    if (this.#closing) return false;
+    const { reply } = this.#front;
+    if (reply.pendingBytes + this.#unwritten <= this.#front.limits.outputBytes) return true;
+    this.flush();
+    return this.#unwritten <= this.#front.limits.outputBytes;
+  }
+
+  body(request: Request, index: number, length: number): number {
+    const command = this.#front.commands.find(request);
+    if (command?.spec.block?.(index) !== true) {
+      if (length > this.#front.limits.requestBytes) this.session.tooLongBytes = length;
+      return bodyAnswer.inline;
+    }
+    const key = command.name === "mset" || command.name === "msetnx" ? index - 1 : 1;
+    const keyLength = request.length(key);
+    if (this.session.user === undefined || keyLength > MAX_KEY_BYTES) return bodyAnswer.discard;
+    const slot =
+      length > this.#front.limits.valueBytes
+        ? TOO_LARGE
+        : this.#front.ram.reserve(length, keyLength);
+    if (slot === TOO_LARGE) {
+      this.session.tooLongBytes = length;
+      return bodyAnswer.discard;
+    }
+    if (slot !== NO_ROOM) {
+      this.#roomWaitSince = 0;
+      return slot;
+    }
+    const now = this.#front.now();
+    if (this.#roomWaitSince === 0) this.#roomWaitSince = now;
+    const waited = now - this.#roomWaitSince;
+    if (waited < this.#front.limits.roomWaitMs && this.session.transaction?.open !== true)
+      return bodyAnswer.wait;
+    this.#roomWaitSince = 0;
+    return bodyAnswer.discard;
+  }
+
+  bodyMemory(slot: number, from: number): Uint8Array {
+    return this.#front.ram.slots.valueAndTrailer(slot, from);
+  }
+
+  protocolError(message: string): void {
+    this.#front.protocolErrors++;
+    this.#front.reply.error(`ERR Protocol error: ${message}`);
+    this.close();
+  }
+
+  /** The client has shown who it is, or is to do so again. */
+  authenticated(done: boolean): void {
+    this.#decoder.limits = done ? this.#front.requestLimits : UNAUTHENTICATED;
+  }
+
+  /** Closes once the replies so far are sent. */
+  close(): void {
+    this.#closing = true;
+    this.#decoder.stop();
+  }
+
+  /** Ends when nothing is under way: at once, or after the request and the replies that are. */
+  finish(): void {
+    this.#finishing = true;
+    if (!this.#decoder.inBody && !this.#decoder.suspended && this.#unwritten === 0) {
+      this.close();
+      this.#socket?.end();
+    }
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.close();
+    this.#socket?.destroy();
+  }
+
+  /** Sends bytes outside the order of requests and replies (MONITOR). Too slow a client is closed. */
+  send(bytes: Uint8Array): void {
+    if (this.#socket === undefined) return;
+    if (this.#unwritten > this.#front.limits.outputBytes) {
+      this.destroy();
+      return;
+    }
+    this.#write(bytes, 0);
+  }
+
+  /** Goes on with a request that waited for room, if there is some by now. */
+  retryRoom(): void {
+    if (this.#roomWaitSince !== 0) this.#goOn();
+  }
+
+  /** Whether the peer has neither taken nor sent anything, in the middle of a value, for too long. */
+  isStalled(now: number, stallMs: number): boolean {
+    const queued = this.#queuedBytes();
+    if (queued !== this.#lastQueued) {
+      this.#lastQueued = queued;
+      this.#lastProgressAt = now;
+    }
+    const busy = queued > 0 || (this.#decoder.inBody && this.#roomWaitSince === 0);
+    return busy && now - Math.max(this.#lastProgressAt, this.session.lastActiveAt) > stallMs;
+  }
+
+  /** Hands the replies collected so far to the socket. */
+  flush(): void {
+    const { reply } = this.#front;
+    const socket = this.#socket;
+    if (reply.pendingBytes === 0 || socket === undefined) {
+      this.#dropReplies();
+      return;
+    }
+    const { buffer, length, references } = reply;
+    if (references.length === 0) this.#write(buffer.subarray(0, length), 0);
+    else {
+      const single = references.length === 1 && length === 0;
+      if (!single) socket.cork();
+      let from = 0;
+      for (const { at, frame, token } of references) {
+        if (at > from) this.#write(buffer.subarray(from, at), 0);
+        this.#write(frame, token);
+        from = at;
+      }
+      if (length > from) this.#write(buffer.subarray(from, length), 0);
+      if (!single) socket.uncork();
+    }
+    this.#front.bytesOut += reply.pendingBytes;
+    // What the kernel did not take at once still lies in the buffer, which is the socket's then.
+    if (socket.writableLength > 0 && length > 0) reply.reset(Buffer.allocUnsafeSlow(64 * 1024));
+    else reply.reset();
+  }
+
+  #beginTurn(bytes: number): void {
+    this.#front.bytesIn += bytes;
+    this.session.lastActiveAt = this.#front.now();
+    this.#front.reply.protocol = this.session.protocol;
+  }
+
+  /** Sends what the turn gave rise to. Answers whether to go on reading. */
+  #endTurn(): boolean {
+    if (this.#front.reply.pendingBytes > 0) this.flush();
+    if (this.#finishing && !this.#decoder.inBody && !this.#decoder.suspended) this.close();
+    if (this.#closing) {
+      this.#socket?.end();
+      return false;
+    }
+    return !this.#decoder.suspended;
+  }
+
+  #goOn(): void {
+    if (this.#socket === undefined || !this.#decoder.suspended) return;
+    this.#beginTurn(0);
+    this.#decoder.resume();
+    if (this.#endTurn()) this.#socket?.resume();
+  }
+
+  #write(bytes: Uint8Array, slot: number): void {
+    this.#writing.push(slot, bytes.length);
+    this.#unwritten += bytes.length;
+    this.#socket!.write(bytes, this.#written);
+  }
+
+  #afterWrite(): void {
+    if (this.#writingHead >= this.#writing.length) return;
+    const slot = this.#writing[this.#writingHead];
+    this.#unwritten -= this.#writing[this.#writingHead + 1];
+    this.#writingHead += 2;
+    if (this.#writingHead === this.#writing.length) this.#writing.length = this.#writingHead = 0;
+    if (slot !== 0) this.#front.ram.slots.release(slot);
+    if (
+      this.#decoder.suspended &&
+      this.#roomWaitSince === 0 &&
+      this.#unwritten <= this.#front.limits.outputBytes / 2
+    )
+      this.#goOn();
+  }
+
+  #afterClose(): void {
+    if (this.#socket === undefined) return;
+    this.#socket = undefined;
+    this.close();
+    const { ram } = this.#front;
+    for (; this.#writingHead < this.#writing.length; this.#writingHead += 2) {
+      const slot = this.#writing[this.#writingHead];
+      if (slot !== 0) ram.slots.release(slot);
+    }
+    for (const slot of this.#decoder.openBodies) if (slot > 0) ram.cancel(slot);
+    this.session.transaction?.discard();
+    this.#front.monitors.delete(this.session);
+    this.#front.sessions.delete(this.session.id);
+  }
+
+  /** Forgets replies that nobody will read. */
+  #dropReplies(): void {
+    const { reply, ram } = this.#front;
+    for (const { token } of reply.references) ram.slots.release(token);
+    reply.reset();
+  }
+
+  #queuedBytes(): number {
+    const handle = (this.#socket as unknown as { _handle?: { writeQueueSize?: number } })?._handle;
+    return handle?.writeQueueSize ?? this.#unwritten;
+  }
+}

@@ -1,0 +1,96 @@
+import { randomBytes } from "node:crypto";
+import type { RamTier } from "../../tiers/ram/ram-tier.ts";
+import { defaultRequestLimits } from "../../wire/resp/request-decoder.ts";
+import { ReadWindow } from "../../wire/resp/read-window.ts";
+import { ReplyWriter } from "../../wire/resp/reply-writer.ts";
+import { Collections } from "./collections.ts";
+import type { CommandTable } from "./command-table.ts";
+import { type RespLimits, type RespServerOptions, defaultRespLimits } from "./options.ts";
+import { Rates } from "./rates.ts";
+import type { Session } from "./session.ts";
+import { SlowLog } from "./slow-log.ts";
+import { Users } from "./users.ts";
+
+/** Databases that SELECT knows. */
+export const DATABASES = 16;
+
+/** What all clients of one RESP front share. */
+export class FrontState {
+  readonly ram: RamTier;
+  readonly collections: Collections;
+  readonly commands: CommandTable;
+  readonly options: RespServerOptions;
+  readonly users: Users;
+  readonly slowLog: SlowLog;
+  readonly sessions: Map<number, Session> = new Map();
+  readonly monitors: Set<Session> = new Set();
+  readonly window: ReadWindow = new ReadWindow();
+  readonly reply: ReplyWriter = new ReplyWriter();
+  readonly rates: Rates = new Rates();
+  readonly runId: string = randomBytes(20).toString("hex");
+  readonly startedAt: number = Date.now();
+  limits: RespLimits;
+  /** The port that is listened on. */
+  port = 0;
+
+  hits = 0;
+  misses = 0;
+  commandsProcessed = 0;
+  errorReplies = 0;
+  connectionsAccepted = 0;
+  connectionsRejected = 0;
+  protocolErrors = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  /** Values dropped because memory that others held did not come free in time. */
+  valuesDropped = 0;
+  #nextSession = 1;
+
+  constructor(options: RespServerOptions, commands: CommandTable) {
+    this.options = options;
+    this.ram = options.ram;
+    this.commands = commands;
+    this.limits = { ...defaultRespLimits, ...options.limits };
+    this.collections = new Collections(this.limits.collectionBytes, () => this.ram.now());
+    this.users = new Users(options.password, options.users ?? []);
+    this.slowLog = new SlowLog(
+      options.slowlogThresholdUs ?? 10_000,
+      options.slowlogMaxEntries ?? 128,
+    );
+  }
+
+  now(): number {
+    return this.ram.now();
+  }
+
+  nextSessionId(): number {
+    return this.#nextSession++;
+  }
+
+  get requestLimits(): typeof defaultRequestLimits {
+    return { ...defaultRequestLimits, maxRequestBytes: this.limits.requestBytes };
+  }
+
+  /** The longest value that can be stored. */
+  get maxValueBytes(): number {
+    return Math.min(this.limits.valueBytes, this.ram.maxValueBytes);
+  }
+
+  /** Changes with each change of the key; 0 while it is absent. */
+  versionOf(key: Uint8Array, keyspace: number): number {
+    const entry = this.ram.find(key, 0, key.length, keyspace);
+    if (entry !== 0) return this.ram.entries.version(entry);
+    const collection = this.collections.find(Buffer.from(key).toString("latin1"), keyspace);
+    return collection === undefined ? 0 : -collection.version;
+  }
+
+  cancelSlot(slot: number): void {
+    this.ram.cancel(slot);
+  }
+
+  /** Drops everything, or all of one keyspace. */
+  flush(keyspace?: number): void {
+    this.ram.clear(keyspace);
+    this.collections.clear(keyspace);
+  }
+}

@@ -1,0 +1,65 @@
+import type { SecureContextOptions } from "node:tls";
+import type { Logger } from "../../observe/logger.ts";
+import type { RamTier } from "../../tiers/ram/ram-tier.ts";
+import type { UserOptions } from "./users.ts";
+
+/** Limits that keep one client from harming the others. */
+export interface RespLimits {
+  /** Most clients at once. Default 10,000. */
+  readonly clients: number;
+  /** Longest value, in bytes. Default 512 MiB, Redis's own; half of the RAM tier at most counts too. */
+  readonly valueBytes: number;
+  /** Most bytes of one request outside its values, in bytes. Default 16 MiB. */
+  readonly requestBytes: number;
+  /** Replies that may wait for one client before its requests do, in bytes. Default 64 MiB. */
+  readonly outputBytes: number;
+  /** Close a client that has been silent this long, in ms. Default 0: never. */
+  readonly idleMs: number;
+  /** Close a client that stops in the middle of a value, or of taking one, in ms. Default 30,000. */
+  readonly stallMs: number;
+  /** How long a value may wait for memory that others still hold, in ms. Default 1000. */
+  readonly roomWaitMs: number;
+  /** Memory for lists and hashes, in bytes. Default 64 MiB. */
+  readonly collectionBytes: number;
+}
+
+export const defaultRespLimits: RespLimits = {
+  clients: 10_000,
+  valueBytes: 512 * 1024 ** 2,
+  requestBytes: 16 * 1024 ** 2,
+  outputBytes: 64 * 1024 ** 2,
+  idleMs: 0,
+  stallMs: 30_000,
+  roomWaitMs: 1000,
+  collectionBytes: 64 * 1024 ** 2,
+};
+
+export interface RespServerOptions {
+  readonly ram: RamTier;
+  readonly version: string;
+  readonly logger: Logger;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 6379; 0 takes any free one. */
+  readonly port?: number;
+  readonly limits?: Partial<RespLimits>;
+  /** Password of the user `default`. Default: none needed. */
+  readonly password?: string;
+  readonly users?: readonly UserOptions[];
+  /** Speak TLS; with `ca`, clients must, or may, show a certificate that it signed. */
+  readonly tls?: SecureContextOptions & {
+    readonly clientCertificates?: "required" | "optional";
+  };
+  /** Listen beyond loopback without any authentication. Default false: refused. */
+  readonly openDoor?: boolean;
+  /** Answer CLUSTER commands as a cluster of this one node. Default false. */
+  readonly cluster?: boolean;
+  /** Keep commands slower than this, in microseconds. Default 10,000; negative: none. */
+  readonly slowlogThresholdUs?: number;
+  /** Default 128. */
+  readonly slowlogMaxEntries?: number;
+  /** What SHUTDOWN does. Default: refused. */
+  readonly onShutdown?: () => void;
+  /** What `describe` reports about other listeners. */
+  readonly listeners?: () => Readonly<Record<string, string>>;
+}

@@ -1,0 +1,173 @@
+import net, { type AddressInfo } from "node:net";
+import tls from "node:tls";
+import { KeepwarmError } from "../../errors.ts";
+import { type Reader, startReading, takeOver } from "../../net/take-over.ts";
+import { CommandTable } from "./command-table.ts";
+import { commandSpecs } from "./commands/index.ts";
+import { RespConnection } from "./connection.ts";
+import { FrontState } from "./front-state.ts";
+import type { RespServerOptions } from "./options.ts";
+
+const TICK_MS = 100;
+const SWEPT_PER_TICK = 2000;
+const TICKS_PER_CLIENT_CHECK = 10;
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
+
+/**
+ * A server that Redis clients of either protocol (RESP2, RESP3) can use, over a RAM tier.
+ *
+ * @example
+ * ```ts
+ * const server = await RespServer.listen({ ram: new RamTier({ capacityBytes }), port: 0, … });
+ * console.log(server.url);
+ * await server.close();
+ * ```
+ */
+export class RespServer {
+  readonly state: FrontState;
+  readonly #server: net.Server;
+  readonly #connections = new Set<RespConnection>();
+  readonly #timer: NodeJS.Timeout;
+  #ticks = 0;
+  #draining = false;
+
+  private constructor(options: RespServerOptions) {
+    this.state = new FrontState(options, new CommandTable(commandSpecs));
+    this.#server =
+      options.tls === undefined
+        ? net.createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true }, (socket) =>
+            this.#accept(socket),
+          )
+        : tls.createServer(
+            {
+              ...options.tls,
+              noDelay: true,
+              keepAlive: true,
+              requestCert: options.tls.ca !== undefined,
+              rejectUnauthorized:
+                options.tls.ca !== undefined && options.tls.clientCertificates !== "optional",
+            },
+            (socket) => this.#accept(socket),
+          );
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Starts a server. Throws `LISTEN_FAILED` when the address is taken or may not be used. */
+  static async listen(options: RespServerOptions): Promise<RespServer> {
+    const host = options.host ?? "127.0.0.1";
+    const port = options.port ?? 6379;
+    const server = new RespServer(options);
+    try {
+      server.#refuseOpenDoor(host);
+      await new Promise<void>((resolve, reject) => {
+        server.#server.once("error", reject);
+        server.#server.listen({ host, port, backlog: 4096 }, resolve);
+      });
+    } catch (error) {
+      clearInterval(server.#timer);
+      throw listenError(error, host, port);
+    }
+    server.#server.on("error", (error) =>
+      options.logger.error({ err: error }, "the RESP listener failed"),
+    );
+    server.state.port = (server.#server.address() as AddressInfo).port;
+    return server;
+  }
+
+  get host(): string {
+    return (this.#server.address() as AddressInfo | null)?.address ?? "";
+  }
+
+  /** Where clients find it: `redis://…`, or `rediss://…` with TLS. */
+  get url(): string {
+    const { host } = this;
+    const scheme = this.state.options.tls === undefined ? "redis" : "rediss";
+    return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${this.state.port}`;
+  }
+
+  /** Takes no more clients, lets those that are in the middle of something finish, and ends. */
+  async close(graceMs: number = 2000): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections) connection.finish();
+    const timeout = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, graceMs);
+    await closed;
+    clearTimeout(timeout);
+    clearInterval(this.#timer);
+  }
+
+  #accept(accepted: net.Socket): void {
+    const { state } = this;
+    if (state.sessions.size >= state.limits.clients || this.#draining) {
+      state.connectionsRejected++;
+      accepted.on("error", () => {});
+      accepted.end("-ERR max number of clients reached\r\n");
+      return;
+    }
+    state.connectionsAccepted++;
+    const address = `${accepted.remoteAddress ?? ""}:${accepted.remotePort ?? 0}`;
+    // The socket needs its reader when it is made, and the reader its socket: so in two steps.
+    let connection: RespConnection | undefined;
+    const reader: Reader = {
+      target: () => (connection === undefined ? state.window.view : connection.target()),
+      advance: (count) => connection!.advance(count),
+      push: (bytes) => connection!.push(bytes),
+    };
+    const { socket, mode } = takeOver(accepted, reader);
+    connection = new RespConnection(state, address, mode);
+    this.#connections.add(connection);
+    connection.attach(socket);
+    socket.on("close", () => this.#connections.delete(connection));
+    startReading(socket);
+  }
+
+  #tick(): void {
+    const { state } = this;
+    this.#ticks++;
+    state.ram.sweep(SWEPT_PER_TICK);
+    state.collections.sweep(SWEPT_PER_TICK);
+    state.rates.sample(state);
+    const checkAll = this.#ticks % TICKS_PER_CLIENT_CHECK === 0;
+    const now = state.now();
+    for (const connection of this.#connections) {
+      if (connection.isWaitingForRoom) connection.retryRoom();
+      if (!checkAll) continue;
+      const { idleMs, stallMs } = state.limits;
+      const idle = idleMs > 0 && now - connection.session.lastActiveAt > idleMs;
+      if (idle || connection.isStalled(now, stallMs)) connection.destroy();
+    }
+  }
+
+  #refuseOpenDoor(host: string): void {
+    const { options, users } = this.state;
+    if (LOOPBACK.test(host) || options.openDoor === true || users.default.needsPassword) return;
+    if (options.tls?.ca !== undefined && options.tls.clientCertificates !== "optional") return;
+    throw new KeepwarmError(
+      "LISTEN_FAILED",
+      `${host} can be reached from other machines, and no password is set`,
+      {
+        remedy:
+          "Set a password (--requirepass) or client certificates (--tls-ca), or listen on 127.0.0.1; on a network you trust wholly, set protected to false.",
+      },
+    );
+  }
+}
+
+function listenError(error: unknown, host: string, port: number): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "EADDRINUSE")
+    return new KeepwarmError("LISTEN_FAILED", `port ${port} on ${host} is taken`, {
+      cause: error,
+      remedy:
+        "Is another store running there? Choose another port with --resp-port, or 0 for any free one.",
+    });
+  if (code === "EACCES" || code === "EADDRNOTAVAIL")
+    return new KeepwarmError("LISTEN_FAILED", `cannot listen on ${host}:${port} (${code})`, {
+      cause: error,
+      remedy: "Choose an address of this machine with --resp-host, and a port above 1023.",
+    });
+  return error;
+}

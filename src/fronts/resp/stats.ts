@@ -1,0 +1,105 @@
+import type { FrontState } from "./front-state.ts";
+
+/** What KW.STATS reports: counters since the start, but for what is named as now. */
+export interface ServerStats {
+  readonly version: string;
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  /** Node's version. */
+  readonly node: string;
+  readonly listeners: Readonly<Record<string, string>>;
+  readonly tiers: readonly TierStats[];
+  readonly clients: { readonly connected: number; readonly max: number; readonly rejected: number };
+  readonly traffic: {
+    readonly commands: number;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+  };
+  /** Reads by clients. */
+  readonly keyspace: { readonly hits: number; readonly misses: number };
+  readonly commands: Readonly<Record<string, CommandStats>>;
+}
+
+export interface TierStats {
+  readonly name: string;
+  readonly policy: string;
+  readonly capacityBytes: number;
+  /** Now, with all overhead. */
+  readonly usedBytes: number;
+  /** Now, of the values alone. */
+  readonly valueBytes: number;
+  /** Now. */
+  readonly blocks: number;
+  /** 0: no limit. */
+  readonly maxBlocks: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly hitBytes: number;
+  readonly stored: number;
+  readonly storedBytes: number;
+  readonly evicted: number;
+  readonly evictedBytes: number;
+  readonly expired: number;
+  /** Values that found no room. */
+  readonly rejected: number;
+  readonly pinned: number;
+  /** Now, in values on their way in. */
+  readonly inflightBytes: number;
+}
+
+export interface CommandStats {
+  readonly calls: number;
+  readonly rejected: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+}
+
+export function serverStats(front: FrontState): ServerStats {
+  const { ram, limits, options } = front;
+  const commands: Record<string, CommandStats> = {};
+  for (const { name, calls, rejected, latency } of front.commands.all)
+    if (calls + rejected > 0)
+      commands[name] = {
+        calls,
+        rejected,
+        p50Us: micros(latency.quantileMs(0.5)),
+        p99Us: micros(latency.quantileMs(0.99)),
+      };
+  return {
+    version: options.version,
+    pid: process.pid,
+    uptimeSeconds: Math.floor((Date.now() - front.startedAt) / 1000),
+    node: process.version,
+    listeners: options.listeners?.() ?? {},
+    tiers: [
+      {
+        name: "ram",
+        policy: ram.policy,
+        capacityBytes: ram.capacityBytes,
+        usedBytes: ram.usedBytes,
+        valueBytes: ram.valueBytes,
+        blocks: ram.entries.count,
+        maxBlocks: ram.maxBlocks,
+        ...ram.counters,
+        pinned: ram.pinned,
+        inflightBytes: ram.fillingBytes,
+      },
+    ],
+    clients: {
+      connected: front.sessions.size,
+      max: limits.clients,
+      rejected: front.connectionsRejected,
+    },
+    traffic: {
+      commands: front.commandsProcessed,
+      bytesIn: front.bytesIn,
+      bytesOut: front.bytesOut,
+    },
+    keyspace: { hits: front.hits, misses: front.misses },
+    commands,
+  };
+}
+
+function micros(ms: number): number {
+  return Math.round(ms * 10_000) / 10;
+}

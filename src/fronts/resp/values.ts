@@ -1,0 +1,169 @@
+import { MAX_KEY_BYTES } from "../../store/contract.ts";
+import { formatBytes } from "../../util/units.ts";
+import { NO_ROOM, TOO_LARGE } from "../../tiers/ram/ram-tier.ts";
+import type { Request } from "../../wire/resp/request.ts";
+import type { Collection } from "./collections.ts";
+import type { Session } from "./session.ts";
+
+export const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
+export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+export const SYNTAX_ERROR = "ERR syntax error";
+
+/** Up to this many bytes a framed value is copied among the replies; beyond, sent from its slot. */
+const COPIED_FRAME_BYTES = 16 * 1024;
+
+/** The entry of argument `index`, or 0. */
+export function findEntry({ front, keyspace }: Session, request: Request, index: number): number {
+  return front.ram.find(request.bytes, request.start(index), request.end(index), keyspace);
+}
+
+/** The list or hash of argument `index`. */
+export function findCollection(
+  { front, keyspace }: Session,
+  request: Request,
+  index: number,
+): Collection | undefined {
+  return front.collections.size === 0
+    ? undefined
+    : front.collections.find(request.latin1(index), keyspace);
+}
+
+/** Replies with the value of an entry that {@link findEntry} gave; does not count as a read. */
+export function replyValue({ front, reply }: Session, entry: number): void {
+  const { slots, entries } = front.ram;
+  const slot = entries.slot(entry);
+  const length = slots.frameLength(slot);
+  if (length <= COPIED_FRAME_BYTES) {
+    const start = slots.frameOffset(slot);
+    reply.raw(slots.piece(slot), start, start + length);
+  } else {
+    slots.retain(slot);
+    reply.reference(slots.frame(slot), slot);
+  }
+}
+
+/** Counts and replies a read of argument `index`: its value, nil, or WRONGTYPE. */
+export function replyRead(session: Session, request: Request, index: number): void {
+  const { front, reply } = session;
+  const entry = findEntry(session, request, index);
+  if (entry !== 0) {
+    front.hits++;
+    front.ram.read(entry);
+    replyValue(session, entry);
+  } else if (findCollection(session, request, index) !== undefined) reply.error(WRONG_TYPE);
+  else {
+    countMiss(session);
+    reply.nil();
+  }
+}
+
+export function countMiss({ front }: Session): void {
+  front.misses++;
+  front.ram.counters.misses++;
+}
+
+/**
+ * Stores argument `value` under argument `key`, replacing whatever was there.
+ *
+ * A value for which no room could be had in time is dropped and counted, and the caller answers as
+ * if it had been stored and evicted since: a cache must not turn its own shortage into an error of
+ * the engine. What can never be stored is an error.
+ *
+ * @returns the error to reply, or `undefined`.
+ */
+export function storeArgument(
+  session: Session,
+  request: Request,
+  key: number,
+  value: number,
+  expiresAt: number,
+): string | undefined {
+  const body = request.body(value);
+  if (body === undefined) {
+    const start = request.start(value);
+    const end = request.end(value);
+    return storeBytes(session, request, key, request.bytes, start, end, expiresAt);
+  }
+  const problem = keyProblem(request, key);
+  if (problem !== undefined) {
+    if (body > 0) session.front.cancelSlot(body);
+    return problem;
+  }
+  dropCollection(session, request, key);
+  if (body === 0) drop(session, request, key);
+  else publish(session, request, key, body, expiresAt);
+  return undefined;
+}
+
+/** The same for `source[start, end)`. */
+export function storeBytes(
+  session: Session,
+  request: Request,
+  key: number,
+  source: Buffer,
+  start: number,
+  end: number,
+  expiresAt: number,
+): string | undefined {
+  const { front } = session;
+  const problem = keyProblem(request, key);
+  if (problem !== undefined) return problem;
+  const length = end - start;
+  const slot =
+    length > front.limits.valueBytes ? TOO_LARGE : front.ram.reserve(length, request.length(key));
+  if (slot === TOO_LARGE)
+    return `ERR a value of ${formatBytes(length)} is too long: ${formatBytes(front.maxValueBytes)} is the limit here (max-value, and half of ram-size)`;
+  dropCollection(session, request, key);
+  if (slot === NO_ROOM) {
+    drop(session, request, key);
+    return undefined;
+  }
+  source.copy(front.ram.slots.piece(slot), front.ram.slots.valueOffset(slot), start, end);
+  publish(session, request, key, slot, expiresAt);
+  return undefined;
+}
+
+function publish(
+  { front, keyspace }: Session,
+  request: Request,
+  key: number,
+  slot: number,
+  expiresAt: number,
+): void {
+  const start = request.start(key);
+  front.ram.publish(slot, request.bytes, start, request.end(key), keyspace, expiresAt);
+}
+
+/** The value is lost; so is the one it was to replace, which must not come back to life. */
+function drop(session: Session, request: Request, key: number): void {
+  const { front } = session;
+  front.valuesDropped++;
+  front.ram.counters.rejected++;
+  const entry = findEntry(session, request, key);
+  if (entry !== 0) front.ram.remove(entry);
+}
+
+function dropCollection(session: Session, request: Request, key: number): void {
+  const collection = findCollection(session, request, key);
+  if (collection !== undefined) session.front.collections.remove(collection);
+}
+
+function keyProblem(request: Request, key: number): string | undefined {
+  const length = request.length(key);
+  if (length > MAX_KEY_BYTES)
+    return `ERR a key of ${length} bytes is too long: ${MAX_KEY_BYTES} is the limit`;
+  return length === 0 ? "ERR a key may not be empty" : undefined;
+}
+
+/** Removes what argument `index` names, whatever it is. Returns whether there was something. */
+export function removeKey(session: Session, request: Request, index: number): boolean {
+  const entry = findEntry(session, request, index);
+  if (entry !== 0) {
+    session.front.ram.remove(entry);
+    return true;
+  }
+  const collection = findCollection(session, request, index);
+  if (collection === undefined) return false;
+  session.front.collections.remove(collection);
+  return true;
+}

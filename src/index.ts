@@ -1,0 +1,23 @@
+export { KeepwarmError, type ErrorCode, errorCodes, isKeepwarmError } from "./errors.ts";
+export type { Block } from "./store/block.ts";
+export type {
+  BlockStore,
+  CallOptions,
+  EntryInfo,
+  GetOptions,
+  Key,
+  PutEntry,
+  PutOptions,
+  PutOutcome,
+  RejectReason,
+  ScanOptions,
+  StoreCapabilities,
+  StoreStats,
+} from "./store/contract.ts";
+export { type PolicyName, policyNames } from "./store/policies/index.ts";
+export { RamStore } from "./tiers/ram/ram-store.ts";
+export { RamTier, type RamTierOptions } from "./tiers/ram/ram-tier.ts";
+export type { Logger } from "./observe/logger.ts";
+export { RespServer } from "./fronts/resp/server.ts";
+export type { RespLimits, RespServerOptions } from "./fronts/resp/options.ts";
+export { version } from "./util/version.ts";

@@ -1,0 +1,23 @@
+/**
+ * Bytes with a lifetime. A block that is held stays whole, whatever the store evicts meanwhile, and
+ * counts against its capacity: release it soon, by `using` or {@link Block.release}.
+ */
+export interface Block extends Disposable {
+  /** The block's bytes, not a copy: valid until released, not to be written. */
+  readonly bytes: Uint8Array;
+  /** Ends this hold. Further calls do nothing. */
+  release(): void;
+}
+
+/** A block over memory that nobody reuses. */
+export class OwnedBlock implements Block {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  release(): void {}
+
+  [Symbol.dispose](): void {}
+}
