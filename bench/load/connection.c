@@ -10,11 +10,20 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define PAGE 4096
+/* The buffer begins so far into a page: replies lie at the start of the kernel's pages, and a copy
+ * to just ahead of that would crawl (see request.h). */
+#define BUFFER_OFFSET (PAGE - 64)
+
+static char *new_buffer(void) {
+  return (char *)aligned_alloc(PAGE, RECEIVE_BYTES + PAGE) + BUFFER_OFFSET;
+}
+
 void connection_adopt(connection *c, int fd) {
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   c->fd = fd;
-  if (c->buffer == NULL) c->buffer = malloc(RECEIVE_BYTES);
+  if (c->buffer == NULL) c->buffer = new_buffer();
   c->start = c->end = 0;
 }
 
@@ -36,6 +45,11 @@ int connection_open(connection *c, const char *host, int port) {
 void connection_close(connection *c) {
   close(c->fd);
   c->fd = -1;
+}
+
+void connection_free(connection *c) {
+  free(c->buffer - BUFFER_OFFSET);
+  c->buffer = NULL;
 }
 
 int connection_send(connection *c, struct iovec *parts, int count) {

@@ -9,7 +9,7 @@
 
 typedef struct {
   int fd;
-  char *buffer;
+  char *buffer; /* RECEIVE_BYTES */
   size_t start, end;
 } connection;
 
@@ -19,6 +19,9 @@ int connection_open(connection *c, const char *host, int port);
 /** Takes over an accepted socket. */
 void connection_adopt(connection *c, int fd);
 void connection_close(connection *c);
+
+/** Frees the buffer, which outlives its connection for the next one otherwise. */
+void connection_free(connection *c);
 
 /** Sends everything; 0, or -1 with errno set. May change `parts`. */
 int connection_send(connection *c, struct iovec *parts, int count);

@@ -1,6 +1,7 @@
 #include "sink.h"
 
 #include "connection.h"
+#include "request.h"
 #include "values.h"
 
 #include <arpa/inet.h>
@@ -36,12 +37,11 @@ static int reply(session *s, const void *bytes, size_t n) {
 
 static int reply_value(session *s, const char *key) {
   size_t size;
-  unsigned long long number;
-  if (sscanf(key, "bench:%zu:%8llx", &size, &number) != 2 || size > SINK_VALUE_MAX)
-    return reply(s, "$-1\r\n", 5);
+  uint64_t number;
+  if (!key_read(key, &size, &number) || size > SINK_VALUE_MAX) return reply(s, "$-1\r\n", 5);
   char head[32];
   size_t n = (size_t)sprintf(head, "$%zu\r\n", size);
-  unsigned char *value = (unsigned char *)value_of(number);
+  unsigned char *value = (unsigned char *)value_of(number, size);
   if (size <= SMALL)
     return reply(s, head, n) || reply(s, value, size) || reply(s, "\r\n", 2) ? -1 : 0;
   struct iovec parts[4] = {{s->replies, s->pending}, {head, n}, {value, size}, {"\r\n", 2}};
@@ -75,7 +75,7 @@ static void *serve(void *argument) {
     if (s->wire.start == s->wire.end && flush(s) != 0) break;
   }
   connection_close(&s->wire);
-  free(s->wire.buffer);
+  connection_free(&s->wire);
   free(s);
   return NULL;
 }

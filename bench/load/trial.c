@@ -1,6 +1,7 @@
 #include "trial.h"
 
 #include "connection.h"
+#include "request.h"
 #include "values.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <time.h>
 
 #define JOIN_MAX (16 << 10) /* values up to this size are joined into one send per batch */
-#define HEAD_MAX 160
 
 typedef struct {
   const trial_options *options;
@@ -20,10 +20,7 @@ typedef struct {
   connection wire;
   char *requests;
   size_t requests_capacity;
-  char head[HEAD_MAX]; /* a request up to and with its last CRLF before the value */
-  size_t head_length, key_end;
-  char get_head[HEAD_MAX]; /* the same for the reading half of OP_MIXED */
-  size_t get_length, get_key_end;
+  request_form form, get_form; /* the second for the reading half of OP_MIXED */
   uint64_t random, next_key, done;
   int failed;
   trial_result result;
@@ -56,25 +53,14 @@ static void broken(worker *w) {
   w->failed = 1;
 }
 
-static size_t build_head(char *to, size_t *key_end, const char *verb, size_t size, int with_value) {
-  char key[KEY_MAX];
-  size_t key_length = key_write(key, size, 0);
-  size_t n = (size_t)sprintf(to, "*%d\r\n$%zu\r\n%s\r\n$%zu\r\n%s", with_value ? 3 : 2, strlen(verb),
-                             verb, key_length, key);
-  *key_end = n;
-  n += (size_t)sprintf(to + n, "\r\n");
-  if (with_value) n += (size_t)sprintf(to + n, "$%zu\r\n", size);
-  return n;
-}
-
 static void prepare(worker *w) {
   const trial_options *o = w->options;
-  if (o->op == OP_PING) w->head_length = (size_t)sprintf(w->head, "*1\r\n$4\r\nPING\r\n");
-  else if (o->op == OP_GET) w->head_length = build_head(w->head, &w->key_end, "GET", o->size, 0);
-  else if (o->op == OP_EXISTS) w->head_length = build_head(w->head, &w->key_end, "EXISTS", o->size, 0);
-  else w->head_length = build_head(w->head, &w->key_end, "SET", o->size, 1);
-  w->get_length = build_head(w->get_head, &w->get_key_end, "GET", o->size, 0);
-  size_t each = HEAD_MAX + (o->size <= JOIN_MAX ? o->size : 0) + 2;
+  if (o->op == OP_PING) request_form_plain(&w->form, "PING");
+  else if (o->op == OP_GET) request_form_key(&w->form, "GET", o->size);
+  else if (o->op == OP_EXISTS) request_form_key(&w->form, "EXISTS", o->size);
+  else request_form_value(&w->form, "SET", o->size);
+  request_form_key(&w->get_form, "GET", o->size);
+  size_t each = REQUEST_MAX + (o->size <= JOIN_MAX ? o->size : 0) + 2;
   if (each * (size_t)o->pipeline > w->requests_capacity) {
     w->requests_capacity = each * (size_t)o->pipeline;
     free(w->requests);
@@ -113,12 +99,9 @@ static int send_batch(worker *w, request *batch, int depth) {
     r->op = o->op == OP_FILL ? OP_SET : o->op;
     if (o->op == OP_MIXED) r->op = (w->done + (uint64_t)i) % 4 == 0 ? OP_SET : OP_GET;
     int reading = o->op == OP_MIXED && r->op == OP_GET;
-    size_t length = reading ? w->get_length : w->head_length;
-    memcpy(to, reading ? w->get_head : w->head, length);
-    if (r->op != OP_PING) key_digits(to + (reading ? w->get_key_end : w->key_end), r->key);
-    to += length;
+    to += request_write(to, reading ? &w->get_form : &w->form, r->key);
     if (r->op != OP_SET) continue;
-    const unsigned char *value = value_of(r->key);
+    const unsigned char *value = value_of(r->key, o->size);
     if (o->size <= JOIN_MAX) {
       memcpy(to, value, o->size);
       memcpy(to + o->size, "\r\n", 2);
@@ -148,7 +131,7 @@ static int receive_value(worker *w, uint64_t key, char *line) {
     w->failed = 1; /* where the value ends is anyone's guess */
     return 0;
   }
-  const unsigned char *want = value_of(key);
+  const unsigned char *want = value_of(key, o->size);
   int check = o->verify_every > 0;
   int whole = check && w->result.ops % (uint64_t)o->verify_every == 0;
   int good = 1;
