@@ -83,7 +83,7 @@ export const configSchema = z.strictObject({
     thresholdUs: integer(
       -1,
       Number.MAX_SAFE_INTEGER,
-      "Commands at least this slow are logged; microseconds.",
+      "Commands at least this slow are logged, in microseconds; -1 none.",
     ).default(10_000),
     maxEntries: integer(0, 1_000_000, "Entries that the slow log keeps.").default(128),
   }),

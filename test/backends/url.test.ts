@@ -37,5 +37,6 @@ test.each(["", "localhost:6379", "http://h", "redis://h/x", "unix:relative", "re
 );
 
 test("a refusal does not repeat the password", () => {
-  expect(() => parseRespUrl("redis://u:secret@h/x")).toThrow(/^(?!.*secret)/);
+  for (const url of ["redis://u:secret@h/x", "redis://u:my@secret@h:x"])
+    expect(() => parseRespUrl(url)).toThrow(/^(?!.*secret)/);
 });

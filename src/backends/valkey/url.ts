@@ -78,7 +78,7 @@ function credential(encoded: string, text: string): string | undefined {
 }
 
 function invalid(text: string, what: string): KeepwarmError {
-  const shown = text.replace(/\/\/[^@]*@/, "//…@");
+  const shown = text.replace(/\/\/.*@/, "//…@");
   return new KeepwarmError("INPUT_INVALID", `${JSON.stringify(shown)} ${what}`, {
     remedy: "Write redis://host:port, rediss://user:password@host:port/0 or unix:/path.",
   });

@@ -1,3 +1,4 @@
+import { plural } from "../render/plural.ts";
 import { KeepwarmError } from "../../errors.ts";
 import { nativeKey } from "../../keys/native.ts";
 import { Histogram } from "../../observe/histogram.ts";
@@ -115,8 +116,8 @@ async function run({ io, out }: VerbContext, flags: BenchFlags): Promise<ExitCod
         ]),
       ),
     );
-    if (corrupt > 0) out.warn(`${formatCount(corrupt)} blocks came back with wrong bytes`);
-    if (missing > 0) out.warn(`${formatCount(missing)} blocks were gone when they were read`);
+    if (corrupt > 0) out.warn(`${plural(corrupt, "block")} came back with wrong bytes`);
+    if (missing > 0) out.warn(`${plural(missing, "block")} were gone when they were read`);
     if (corrupt > 0) return ExitCode.failed;
     return missing > 0 ? ExitCode.degraded : ExitCode.ok;
   } finally {

@@ -1,3 +1,4 @@
+import { plural } from "../render/plural.ts";
 import { withServer } from "../server/connect.ts";
 import { formatBytes, formatCount, formatDuration, formatRatio } from "../../util/units.ts";
 import { ExitCode } from "../exit-code.ts";
@@ -56,11 +57,11 @@ function tierFacts(tier: TierSnapshot): [string, string | undefined][] {
     ["values", optional(tier.valueBytes, formatBytes)],
     ["blocks", `${formatCount(tier.blocks)}${most}`],
     ["block hits", `${hitRatio(tier)} of ${formatCount(tier.hits + tier.misses)}`],
-    ["stored", optional(tier.stored, (count) => `${formatCount(count)} blocks`)],
-    ["evicted", `${formatCount(tier.evicted)} blocks`],
-    ["expired", `${formatCount(tier.expired)} blocks`],
-    ["rejected", optional(tier.rejected, (count) => `${formatCount(count)} blocks`)],
-    ["pinned", optional(tier.pinned, (count) => `${formatCount(count)} blocks`)],
+    ["stored", optional(tier.stored, (count) => plural(count, "block"))],
+    ["evicted", plural(tier.evicted, "block")],
+    ["expired", plural(tier.expired, "block")],
+    ["rejected", optional(tier.rejected, (count) => plural(count, "block"))],
+    ["pinned", optional(tier.pinned, (count) => plural(count, "block"))],
   ];
 }
 

@@ -1,3 +1,4 @@
+import { plural } from "../render/plural.ts";
 import { KeepwarmError } from "../../errors.ts";
 import { parseCount } from "../parse.ts";
 import { withServer } from "../server/connect.ts";
@@ -92,7 +93,7 @@ function listKeys(
   );
   if (shown.length < blocks.length)
     out.note(`${formatCount(blocks.length - shown.length)} more; --limit 0 lists all`);
-  else out.note(`${formatCount(blocks.length)} blocks, ${formatBytes(bytes)}`);
+  else out.note(`${plural(blocks.length, "block")}, ${formatBytes(bytes)}`);
 }
 
 function listGroups({ out }: VerbContext, groups: readonly BlockGroup[]): void {
@@ -125,6 +126,6 @@ function listGroups({ out }: VerbContext, groups: readonly BlockGroup[]): void {
   out.note(
     blocks === 0
       ? "nothing is kept yet; `keepwarm put KEY FILE` stores a block"
-      : `${formatCount(blocks)} blocks, ${formatBytes(bytes)}`,
+      : `${plural(blocks, "block")}, ${formatBytes(bytes)}`,
   );
 }

@@ -1,3 +1,4 @@
+import { plural } from "../render/plural.ts";
 import { createInterface } from "node:readline/promises";
 import { KeepwarmError } from "../../errors.ts";
 import { readKey } from "../render/key.ts";
@@ -5,7 +6,7 @@ import { withServer } from "../server/connect.ts";
 import { replyCount } from "../server/snapshot.ts";
 import { hasRichScan, scanBlocks } from "../server/scan.ts";
 import type { RespConnection } from "../../backends/valkey/connection.ts";
-import { formatBytes, formatCount } from "../../util/units.ts";
+import { formatBytes } from "../../util/units.ts";
 import { ExitCode } from "../exit-code.ts";
 import { clientOptions, example, type ClientFlags } from "../options.ts";
 import type { DefineVerb, VerbContext } from "../verb.ts";
@@ -39,7 +40,7 @@ async function run(context: VerbContext, flags: RmFlags, names: string[]): Promi
         : await matching(connection, flags.match);
     const bytes = chosen.reduce((sum, block) => sum + block.bytes, 0);
     const missing = flags.match === undefined ? names.length - chosen.length : 0;
-    const what = `${formatCount(chosen.length)} blocks, ${formatBytes(bytes)}`;
+    const what = `${plural(chosen.length, "block")}, ${formatBytes(bytes)}`;
     if (flags.dryRun) {
       context.out.result({ dryRun: true, blocks: chosen.length, bytes, missing }, () => "");
       context.out.note(`would remove ${what}`);
@@ -53,7 +54,7 @@ async function run(context: VerbContext, flags: RmFlags, names: string[]): Promi
       context.io.signal,
     );
     context.out.result({ dryRun: false, blocks: removed, bytes, missing }, () => "");
-    context.out.note(`removed ${what}${missing > 0 ? `; ${missing} were not there` : ""}`);
+    context.out.note(`removed ${what}${missing > 0 ? `; ${missing} not there` : ""}`);
     if (missing === 0) return ExitCode.ok;
     return removed > 0 ? ExitCode.degraded : ExitCode.failed;
   });

@@ -13,7 +13,7 @@ export async function traceInfo(
   file: string,
 ): Promise<ExitCode> {
   const counter = new TraceCounter();
-  for await (const request of readTrace(resolve(io.cwd, file))) {
+  for await (const request of readTrace(resolve(io.cwd, file), { name: file })) {
     io.signal.throwIfAborted();
     counter.add(request);
   }

@@ -1,8 +1,9 @@
+import { plural } from "../render/plural.ts";
 import { totalmem } from "node:os";
 import { resolve } from "node:path";
 import { KeepwarmError } from "../../errors.ts";
 import { nativeKey } from "../../keys/native.ts";
-import { formatBytes, formatCount, parseBytes } from "../../util/units.ts";
+import { formatBytes, parseBytes } from "../../util/units.ts";
 import { ExitCode } from "../exit-code.ts";
 import type { CliIo } from "../io.ts";
 import { closeConnections, makeLanes, openConnections, removeKeys } from "../load/connections.ts";
@@ -87,7 +88,7 @@ function optionalCount(text: string | undefined, flag: string): number | undefin
 /** Reads the whole trace once: its errors shall show before a store is touched. */
 async function countTrace(plan: Plan, io: CliIo): Promise<TraceCounter> {
   const counter = new TraceCounter();
-  for await (const request of readTrace(plan.path, plan.requests)) {
+  for await (const request of readTrace(plan.path, { limit: plan.requests, name: plan.file })) {
     io.signal.throwIfAborted();
     counter.add(request);
   }
@@ -101,7 +102,7 @@ function serverFlags(plan: Plan, trace: TraceCounter): string[] {
   if (bytes > totalmem() * 0.8)
     throw new KeepwarmError(
       "INPUT_INVALID",
-      `${formatCount(blocks)} blocks of ${formatBytes(plan.blockBytes)} take ${formatBytes(bytes)} of memory`,
+      `${plural(blocks, "block")} of ${formatBytes(plan.blockBytes)} take ${formatBytes(bytes)} of memory`,
       { remedy: "Use a smaller --block-size or fewer --capacity-blocks." },
     );
   return [
@@ -132,7 +133,7 @@ async function replayInto(
     const progress = new Progress(io, out.quiet);
     try {
       const started = performance.now();
-      const result = await replay(readTrace(plan.path, plan.requests), {
+      const result = await replay(readTrace(plan.path, { limit: plan.requests, name: plan.file }), {
         lanes: makeLanes(connections, plan.depth, (connection) => ({
           store: new RespReplayStore(connection, matches),
           memory: Buffer.allocUnsafeSlow(plan.blockBytes),
@@ -151,7 +152,7 @@ async function replayInto(
       if (result.corrupt > 0) return ExitCode.failed;
       if (!report.tooFewKept) return ExitCode.ok;
       out.warn(
-        `the store evicted although it kept only ${formatCount(report.kept)} blocks: it ran out of memory, and the hit rate is that of a smaller store`,
+        `the store evicted although it kept only ${plural(report.kept, "block")}: it ran out of memory, and the hit rate is that of a smaller store`,
       );
       return ExitCode.degraded;
     } finally {

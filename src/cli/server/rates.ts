@@ -4,8 +4,8 @@ import type { Snapshot } from "./snapshot.ts";
 /** What happened between two snapshots, per second, and what there is now. */
 export interface Rates {
   readonly commandsPerSecond: number;
-  /** Share of looked-up keys that were there, 0 to 1; nothing when none was looked up. */
-  readonly hitRate: number | undefined;
+  /** Share of looked-up keys that were there, 0 to 1, null when none was looked up. */
+  readonly hitRate: number | null;
   readonly bytesInPerSecond: number;
   readonly bytesOutPerSecond: number;
   readonly evictedPerSecond: number;
@@ -19,7 +19,7 @@ export function rates(before: Snapshot, after: Snapshot, seconds: number): Rates
   const misses = since(before.keyspace.misses, after.keyspace.misses);
   return {
     commandsPerSecond: since(before.traffic.commands, after.traffic.commands) / seconds,
-    hitRate: hits + misses === 0 ? undefined : hits / (hits + misses),
+    hitRate: hits + misses === 0 ? null : hits / (hits + misses),
     bytesInPerSecond: since(before.traffic.bytesIn, after.traffic.bytesIn) / seconds,
     bytesOutPerSecond: since(before.traffic.bytesOut, after.traffic.bytesOut) / seconds,
     evictedPerSecond: since(sum(before, "evicted"), sum(after, "evicted")) / seconds,
@@ -40,7 +40,7 @@ function sum(snapshot: Snapshot, field: "evicted" | "blocks" | "usedBytes"): num
 
 const columns: readonly [title: string, cell: (rates: Rates) => string][] = [
   ["commands/s", (r) => formatCount(r.commandsPerSecond)],
-  ["hits", (r) => (r.hitRate === undefined ? "-" : formatRatio(r.hitRate, 1))],
+  ["hits", (r) => (r.hitRate === null ? "-" : formatRatio(r.hitRate, 1))],
   ["in/s", (r) => formatBytes(r.bytesInPerSecond)],
   ["out/s", (r) => formatBytes(r.bytesOutPerSecond)],
   ["evicted/s", (r) => formatCount(r.evictedPerSecond)],

@@ -23,7 +23,17 @@ export async function spawnServer(
   env: NodeJS.ProcessEnv,
 ): Promise<SpawnedServer> {
   const main = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url));
-  const own = ["serve", "--json", "--config", devNull, "--resp-port", "0", "--log-level", "warn"];
+  const own = [
+    "serve",
+    "--json",
+    "--quiet",
+    "--config",
+    devNull,
+    "--resp-port",
+    "0",
+    "--log-level",
+    "warn",
+  ];
   // A group of its own: Ctrl-C shall reach it through us, after the work with it has ended.
   const child = spawn(process.execPath, [...process.execArgv, main, ...own, ...flags], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,6 +1,7 @@
+import { plural } from "../render/plural.ts";
 import type { RespConnection } from "../../backends/valkey/connection.ts";
 import { KeepwarmError } from "../../errors.ts";
-import { formatBytes, formatCount } from "../../util/units.ts";
+import { formatBytes } from "../../util/units.ts";
 import { replyText } from "../../wire/resp/reply.ts";
 import type { Snapshot } from "../server/snapshot.ts";
 
@@ -63,7 +64,7 @@ function refuseOtherBlocks({ tiers }: Snapshot): void {
   if (blocks > 0)
     throw new KeepwarmError(
       "INPUT_INVALID",
-      `the store holds ${formatCount(blocks)} blocks, which would change the hit rate`,
+      `the store holds ${plural(blocks, "block")}, which would change the hit rate`,
       {
         remedy:
           "Replay into a server of its own with --spawn, or empty this one with `keepwarm rm --match '*'`.",
@@ -77,7 +78,7 @@ function refuseTooSmall({ tiers }: Snapshot, blocks: number, blockBytes: number)
   if (ram && ram.capacityBytes > 0 && ram.capacityBytes < needed)
     throw new KeepwarmError(
       "INPUT_INVALID",
-      `${formatCount(blocks)} blocks of ${formatBytes(blockBytes)} take ${formatBytes(needed)}, the store has ${formatBytes(ram.capacityBytes)}`,
+      `${plural(blocks, "block")} of ${formatBytes(blockBytes)} take ${formatBytes(needed)}, the store has ${formatBytes(ram.capacityBytes)}`,
       {
         remedy: `Use a smaller --block-size, or start the server with --ram-size ${Math.ceil(needed / 1024 ** 2)}MiB or more.`,
       },

@@ -1,3 +1,4 @@
+import { plural } from "../render/plural.ts";
 import { formatBytes, formatCount, formatDuration, formatRatio } from "../../util/units.ts";
 import { formatLatency, gigabytesPerSecond, type LatencySummary } from "../load/latency.ts";
 import type { Snapshot } from "../server/snapshot.ts";
@@ -97,7 +98,7 @@ export function replayFacts(report: ReplayReport): [string, string][] {
   const capacity =
     settings.capacityBlocks === undefined
       ? "no limit of blocks"
-      : `at most ${formatCount(settings.capacityBlocks)} blocks`;
+      : `at most ${plural(settings.capacityBlocks, "block")}`;
   return [
     ["server", `${server.product} ${server.version}, ${server.policy}, ${capacity}`],
     ["requests", `${formatCount(report.requests)} in ${formatDuration(report.elapsedMs)}`],
@@ -110,7 +111,7 @@ export function replayFacts(report: ReplayReport): [string, string][] {
     ["match", `${formatLatency(latency.match)} a chain, by ${settings.matchedBy}`],
     ["get", `${speed(report.getGigabytesPerSecond)}, ${formatLatency(latency.get)}`],
     ["put", `${speed(report.putGigabytesPerSecond)}, ${formatLatency(latency.put)}`],
-    ["evicted", `${formatCount(report.evicted)} blocks; ${formatCount(report.kept)} kept`],
+    ["evicted", `${plural(report.evicted, "block")}; ${formatCount(report.kept)} kept`],
     ["verified", verdict(report)],
   ];
 }
@@ -148,5 +149,5 @@ function verdict({ corrupt, lost }: ReplayReport): string {
   const gone = lost === 0 ? "" : `; ${formatCount(lost)} evicted between match and read`;
   return corrupt === 0
     ? `every block read was what was stored${gone}`
-    : `${formatCount(corrupt)} blocks came back WRONG${gone}`;
+    : `${plural(corrupt, "block")} came back WRONG${gone}`;
 }
