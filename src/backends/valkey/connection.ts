@@ -253,9 +253,16 @@ export class RespConnection {
   #lost(what: string, cause?: unknown): KeepwarmError {
     return new KeepwarmError("CONNECTION_FAILED", `${this.label}: ${what}`, {
       cause,
-      remedy: "Check that the server runs there: `keepwarm serve` starts one.",
+      remedy: isCertificateError(cause)
+        ? "Name the authority of the server's certificate (--tls-ca, or the option tls.ca)."
+        : "Check that the server runs there: `keepwarm serve` starts one.",
     });
   }
+}
+
+function isCertificateError(error: unknown): boolean {
+  const code = String((error as NodeJS.ErrnoException | undefined)?.code);
+  return /CERT|UNABLE_TO_VERIFY/.test(code);
 }
 
 function tooLong(length: number, room: number): KeepwarmError {
