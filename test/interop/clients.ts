@@ -38,7 +38,7 @@ export const clients: Peer = {
       const interpreter = await pythonEnvironment(python, requirements);
       context.progress(name);
       const args = [module, server.url, guarded.url.replace("//", `//:${password}@`)];
-      yield* runChecks(name, interpreter, [script, ...args, context.target]);
+      yield* runChecks(name, interpreter, ["-B", script, ...args, context.target]);
     }
   },
 };
