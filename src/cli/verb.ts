@@ -10,7 +10,7 @@ export interface VerbContext {
 }
 
 /** The work of a verb. Its module may be imported when the work starts. */
-export type VerbAction<Options, Args extends readonly unknown[]> = (
+type VerbAction<Options, Args extends readonly unknown[]> = (
   context: VerbContext,
   options: Options,
   ...args: Args

@@ -35,7 +35,7 @@ export function readConfigFile(path: string, name: string = path): ConfigFile {
   return parseConfigFile(source, name);
 }
 
-export function parseConfigFile(source: string, name: string): ConfigFile {
+function parseConfigFile(source: string, name: string): ConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number): Origin => {

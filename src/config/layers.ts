@@ -45,6 +45,6 @@ export function* leaves(value: Json, path: readonly string[] = []): Generator<[s
   }
 }
 
-export function isMapping(value: unknown): value is Json {
+function isMapping(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -14,7 +14,7 @@ export function brokenRules(config: Config): Broken[] {
 }
 
 /** Whether an address can be reached from this machine only. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   if (host === "localhost" || host === "::1") return true;
   if (isIP(host) === 4) return host.startsWith("127.");
   return /^::ffff:127\./i.test(host);

@@ -3,8 +3,10 @@ import { createServer, type AddressInfo, type Server, type Socket } from "node:n
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { connectResp } from "../../src/backends/valkey/client.ts";
 import type { RespConnection } from "../../src/backends/valkey/connection.ts";
+import { parseConfig } from "../../src/config/load.ts";
+import { startServer } from "../../src/config/server.ts";
 import { replyText } from "../../src/wire/resp/reply.ts";
-import { hasRedis, startRedis, type Redis } from "./redis.ts";
+import { startRedisServer } from "../../src/testing/servers/redis-server.ts";
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -38,14 +40,33 @@ async function peer(act: (socket: Socket, request: Buffer) => void): Promise<str
   return `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-describe.skipIf(!hasRedis)("against redis-server", () => {
-  let redis: Redis;
+interface Started {
+  readonly url: string;
+  stop(): Promise<unknown>;
+}
+
+async function startKeepwarm(password: string): Promise<Started> {
+  const server = await startServer(
+    parseConfig({ resp: { port: 0 }, ram: { size: "64MiB" }, auth: { password } }),
+  );
+  return { url: server.listeners.resp, stop: () => server.close() };
+}
+
+const peers: [name: string, start: (password: string) => Promise<Started>][] = [
+  ["redis-server", (password) => startRedisServer({ args: ["--requirepass", password] })],
+  ["keepwarm", startKeepwarm],
+];
+
+describe.each(peers)("against %s", (_, start) => {
+  let server: Started;
   let url: string;
+  let bare: string;
   beforeAll(async () => {
-    redis = await startRedis("--requirepass", "p@ss", "--proto-max-bulk-len", "64mb");
-    url = `redis://:p%40ss@127.0.0.1:${redis.port}`;
+    server = await start("p@ss");
+    bare = server.url;
+    url = bare.replace("//", "//:p%40ss@");
   });
-  afterAll(() => redis.stop());
+  afterAll(() => server.stop());
 
   test.each([0, 1, 100, 16_383, 16_384, 65_536, 1_000_000, 7_340_032])(
     "a value of %d bytes goes in and comes back into the caller's memory",
@@ -117,21 +138,13 @@ describe.skipIf(!hasRedis)("against redis-server", () => {
     expect(await other.command(["EXISTS", "only-in-3"])).toBe(1);
   });
 
-  test("RESP3 is spoken on request, with pushes", async () => {
-    const pushes: unknown[] = [];
-    const connection = await connect(url, {
-      protocol: 3,
-      onPush: (message: unknown) => pushes.push(message),
-    });
+  test("RESP3 is spoken on request", async () => {
+    const connection = await connect(url, { protocol: 3 });
     expect(await connection.command(["CONFIG", "GET", "maxmemory"])).toBeInstanceOf(Map);
-    await connection.command(["CLIENT", "TRACKING", "ON", "BCAST"]);
-    await connection.command(["SET", "tracked", "1"]);
-    await connection.command(["PING"]);
-    expect(pushes).toHaveLength(1);
+    expect(await connection.getInto("gone", Buffer.alloc(1))).toBeUndefined();
   });
 
   test("without or with a wrong password the error says what to do", async () => {
-    const bare = `redis://127.0.0.1:${redis.port}`;
     await expect(connectResp(bare)).rejects.toMatchObject({
       code: "REPLY",
       remedy: expect.stringContaining("KEEPWARM_PASSWORD"),
@@ -139,6 +152,22 @@ describe.skipIf(!hasRedis)("against redis-server", () => {
     await expect(connectResp(bare, { password: "no" })).rejects.toThrow(/WRONGPASS/);
     const connection = await connect(bare, { password: "p@ss" });
     expect(await connection.command(["PING"])).toBe("PONG");
+  });
+});
+
+describe("RESP3", () => {
+  test("pushes are heard", async () => {
+    await using server = await startRedisServer();
+    const pushes: unknown[] = [];
+    const connection = await connectResp(server.url, {
+      protocol: 3,
+      onPush: (message) => pushes.push(message),
+    });
+    await connection.command(["CLIENT", "TRACKING", "ON", "BCAST"]);
+    await connection.command(["SET", "tracked", "1"]);
+    await connection.command(["PING"]);
+    expect(pushes).toHaveLength(1);
+    await connection.close();
   });
 });
 

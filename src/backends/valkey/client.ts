@@ -13,7 +13,7 @@ export interface ConnectOptions extends Partial<ConnectionOptions> {
 }
 
 /** Default deadline of a call, connecting included, in milliseconds. */
-export const defaultDeadlineMs = 10_000;
+const defaultDeadlineMs = 10_000;
 
 /**
  * Connects, authenticates and selects the database that the URL names (see `parseRespUrl`).

@@ -8,10 +8,10 @@ import { parseDuration } from "../../util/units.ts";
 import type { CliIo } from "../io.ts";
 import type { ClientFlags } from "../options.ts";
 
-export const defaultUrl = "redis://127.0.0.1:6379";
+const defaultUrl = "redis://127.0.0.1:6379";
 
 /** The server that flags or environment name. */
-export function serverUrl(flags: ClientFlags, io: CliIo): string {
+function serverUrl(flags: ClientFlags, io: CliIo): string {
   return flags.url ?? (io.env["KEEPWARM_URL"] || defaultUrl);
 }
 

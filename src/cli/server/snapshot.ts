@@ -66,7 +66,7 @@ export async function takeSnapshot(connection: RespConnection): Promise<Snapshot
 }
 
 /** Whether a server refused a command because it does not know it. */
-export function isUnknownCommand(error: unknown): boolean {
+function isUnknownCommand(error: unknown): boolean {
   return (
     isKeepwarmError(error, "REPLY") &&
     error.cause instanceof ReplyError &&

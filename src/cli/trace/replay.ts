@@ -14,7 +14,7 @@ export interface ReplayStore {
 }
 
 /** One of the requests in flight: a way to the store, and memory to read into. */
-export interface ReplayLane {
+interface ReplayLane {
   readonly store: ReplayStore;
   readonly memory: Buffer;
 }
