@@ -11,7 +11,16 @@ export function environmentName(path: string): string {
     .toUpperCase()}`;
 }
 
-/** The settings that the environment holds, as [path, variable, value]; empty ones do not count. */
+/**
+ * What container platforms put into variables that they invent for the ports of services: one named
+ * keepwarm-resp makes KEEPWARM_RESP_PORT.
+ */
+const serviceAddress = /^(tcp|udp):\/\//;
+
+/**
+ * The settings that the environment holds, as [path, variable, value]. Empty ones and addresses of
+ * services do not count.
+ */
 export function environmentValues(
   paths: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -20,7 +29,8 @@ export function environmentValues(
   for (const path of paths) {
     const name = environmentName(path);
     const value = env[name];
-    if (value !== undefined && value !== "") found.push([path, name, value]);
+    if (value !== undefined && value !== "" && !serviceAddress.test(value))
+      found.push([path, name, value]);
   }
   return found;
 }

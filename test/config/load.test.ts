@@ -67,6 +67,13 @@ describe("sources", () => {
     expect(config.resp.port).toBe(6379);
   });
 
+  test("a port that a container platform invented is none of ours", () => {
+    const env = { KEEPWARM_RESP_PORT: "tcp://10.0.0.7:6379", KEEPWARM_PORT: "tcp://10.0.0.7:6379" };
+    const { config, warnings } = loadConfig({ cwd, env });
+    expect(config.resp.port).toBe(6379);
+    expect(warnings).toEqual([]);
+  });
+
   test("the environment speaks in words and digits", () => {
     const env = { KEEPWARM_CLUSTER_ENABLED: "yes", KEEPWARM_LIMITS_IDLE_MS: "1m" };
     const { config } = loadConfig({ cwd, env });
