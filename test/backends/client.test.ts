@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { connectResp } from "../../src/backends/valkey/client.ts";
 import type { RespConnection } from "../../src/backends/valkey/connection.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import { startServer } from "../../src/config/server.ts";
+import { ReplyDecoder } from "../../src/wire/resp/reply-decoder.ts";
 import { replyText } from "../../src/wire/resp/reply.ts";
 import { startRedisServer } from "../../src/testing/servers/redis-server.ts";
 
@@ -81,6 +82,20 @@ describe.each(peers)("against %s", (_, start) => {
       expect(value.equals((await connection.command(["GET", "k"])) as Buffer)).toBe(true);
     },
   );
+
+  test("a long value is read straight into its memory, past the window for headers", async () => {
+    const connection = await connect(url);
+    const size = 8 * 1024 ** 2;
+    await connection.set("k", Buffer.alloc(size, 7));
+    const decoded = vi.spyOn(ReplyDecoder.prototype, "write");
+    try {
+      await connection.getInto("k", Buffer.alloc(size));
+      const copied = decoded.mock.calls.reduce((sum, [chunk]) => sum + chunk.length, 0);
+      expect(copied).toBeLessThan(128 * 1024);
+    } finally {
+      decoded.mockRestore();
+    }
+  });
 
   test("a key that is not there is undefined", async () => {
     const connection = await connect(url);

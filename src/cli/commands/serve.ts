@@ -58,11 +58,12 @@ async function serve({ io, out }: VerbContext, flags: FlagValues): Promise<ExitC
 /** Aborts on SIGTERM, SIGINT or a client's SHUTDOWN; a second signal ends the process at once. */
 function stopRequest(interrupted: AbortSignal): AbortController {
   const stop = new AbortController();
-  process.on("SIGTERM", () => {
+  const signalled = (): void => {
     if (stop.signal.aborted) process.exit(ExitCode.interrupted);
     stop.abort();
-  });
-  interrupted.addEventListener("abort", () => stop.abort());
+  };
+  process.on("SIGTERM", signalled);
+  interrupted.addEventListener("abort", signalled);
   return stop;
 }
 
