@@ -13,7 +13,7 @@ export const keyFamilies = [
   "unknown",
 ] as const;
 
-export type KeyFamily = (typeof keyFamilies)[number];
+type KeyFamily = (typeof keyFamilies)[number];
 
 /** What the name of a block says about it. Fields that a family does not have are absent. */
 export interface KeyFacts {
