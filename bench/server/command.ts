@@ -14,6 +14,7 @@ import { measureLimits } from "./limits.ts";
 import { LoadMeasurement } from "./measure.ts";
 import { nodeVersion, type PeerSetup } from "./peers.ts";
 import { measureWithRedisBenchmark } from "./redis-benchmark.ts";
+import { renderJson } from "./render-json.ts";
 import { cellLine, renderMarkdown, verdictLine } from "./report.ts";
 import type { CellResult, ServerResults } from "./results.ts";
 
@@ -132,13 +133,13 @@ async function report(
   complete: boolean,
 ): Promise<void> {
   const markdown = renderMarkdown(results);
-  const json = JSON.stringify(results, undefined, 2);
+  const json = renderJson(results);
   console.log(flags.json === true ? json : markdown);
   for (const verdict of judge(results.cells))
     if (verdict.cells.length > 0) console.error(verdictLine(verdict));
   if (!complete && flags.save !== true) return;
   await mkdir(resultsFolder, { recursive: true });
   await writeFile(join(resultsFolder, "server.md"), markdown);
-  await writeFile(join(resultsFolder, `server-${node}.json`), `${json}\n`);
+  await writeFile(join(resultsFolder, `server-${node}.json`), json);
   console.error(`written: bench/results/server.md and server-${node}.json`);
 }
