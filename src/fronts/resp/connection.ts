@@ -146,7 +146,7 @@ export class RespConnection implements Reader, RequestReceiver {
   }
 
   bodyMemory(slot: number, from: number): Uint8Array {
-    return this.#front.ram.slots.valueAndTrailer(slot, from);
+    return this.#front.ram.slots.valueAndRest(slot, from);
   }
 
   protocolError(message: string): void {

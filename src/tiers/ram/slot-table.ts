@@ -154,10 +154,10 @@ export class SlotTable {
     return this.piece(slot).subarray(start, start + this.#length[slot]);
   }
 
-  /** The value's memory from `from` on, with the two bytes of the trailing CRLF. */
-  valueAndTrailer(slot: number, from: number): Buffer {
-    const start = this.valueOffset(slot);
-    return this.piece(slot).subarray(start + from, start + this.#length[slot] + BULK_TRAILER_BYTES);
+  /** The value's memory from `from` on, and what follows it: room for the CRLF and the key. */
+  valueAndRest(slot: number, from: number): Buffer {
+    const start = this.#offset[slot];
+    return this.piece(slot).subarray(start + from, this.keyOffset(slot) + this.#keyLength[slot]);
   }
 
   /** Where the RESP frame around the value begins. */

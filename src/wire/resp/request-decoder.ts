@@ -44,7 +44,12 @@ export interface RequestReceiver {
    * before it. Answers its body number or a {@link bodyAnswer}.
    */
   body(request: Request, index: number, length: number): number;
-  /** The memory that body bytes from `from` on go to, with two bytes more for the CRLF. */
+  /**
+   * The memory that body bytes from `from` on go to, with two bytes more for the CRLF and at least
+   * one more to spare. A read that does not fill its memory ends the socket's turn, so that a peer
+   * that sends without a pause does not keep the others waiting; what it brings of the next request
+   * is taken back from there.
+   */
   bodyMemory(body: number, from: number): Uint8Array;
   /** The input breaks the protocol; no more of it will be read. */
   protocolError(message: string): void;
@@ -84,6 +89,8 @@ export class RequestDecoder {
   #bodyLength = 0;
   #bodyDone = 0;
 
+  /** The last big value suggests that another one comes. */
+  #valuesAreBig = false;
   #suspended = false;
   #broken = false;
 
@@ -123,7 +130,7 @@ export class RequestDecoder {
     if (this.#bodyNumber > 0) return this.#receiver.bodyMemory(this.#bodyNumber, this.#bodyDone);
     if (this.#bodyNumber === 0) return this.#window.scratch(this.#bodyLength + 2 - this.#bodyDone);
     if (this.#carryLength > this.#window.headroom) return this.#carry!.subarray(this.#carryLength);
-    return this.#window.view;
+    return this.#valuesAreBig ? this.#window.narrow : this.#window.view;
   }
 
   /** `count` bytes have been read to where {@link target} said. */
@@ -139,7 +146,9 @@ export class RequestDecoder {
       this.#decodeCarry();
       return;
     }
-    const { buffer, readAt } = this.#window;
+    const { buffer, readAt, narrow } = this.#window;
+    // A narrow window that is full of other things than a big value's beginning was a wrong guess.
+    if (count >= narrow.length) this.#valuesAreBig = false;
     if (held > 0) this.#carry!.copy(buffer, readAt - held, 0, held);
     this.#carryLength = 0;
     this.#decode(buffer, readAt - held, readAt + count);
@@ -272,6 +281,7 @@ export class RequestDecoder {
     this.#bodyNumber = body;
     this.#bodyLength = length;
     this.#bodyDone = to - start;
+    this.#valuesAreBig = true;
     // What is kept of the request ends with this argument's header; later arguments follow it.
     this.#position = start - base;
   }
@@ -281,15 +291,16 @@ export class RequestDecoder {
     if (this.#bodyDone < this.#bodyLength + 2) return;
     const body = this.#bodyNumber;
     this.#bodyNumber = -1;
+    this.#request.bodies.push(this.#index, body);
+    const surplus = this.#bodyDone - this.#bodyLength - 2;
     if (body > 0) {
       const trailer = this.#receiver.bodyMemory(body, this.#bodyLength);
       if (trailer[0] !== CR || trailer[1] !== LF) {
-        this.#request.bodies.push(this.#index, body);
         this.#fail("expected CRLF after an argument");
         return;
       }
+      if (surplus > 0) this.#keep(trailer.subarray(2, 2 + surplus), this.#carryLength);
     }
-    this.#request.bodies.push(this.#index, body);
     this.#setArgument(this.#position, this.#position);
     this.#decodeCarry();
   }
