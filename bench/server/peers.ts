@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { KeepwarmError } from "../../src/errors.ts";
 import { findBinary } from "../../src/testing/servers/binaries.ts";
+import { startRedisServer } from "../../src/testing/servers/redis-server.ts";
 import { keepwarmVersion, startKeepwarm, type KeepwarmOptions } from "../support/keepwarm.ts";
-import { startAnnounced, startOnFreePort, type RunningServer } from "../support/running-server.ts";
+import { startAnnounced, type RunningServer } from "../support/running-server.ts";
 
 /** What the peers are started from. */
 export interface PeerSetup {
@@ -33,19 +34,22 @@ const peers: readonly Peer[] = [
     version: async ({ keepwarm }) =>
       `${keepwarmVersion()} on Node ${nodeVersion(keepwarm.node ?? process.execPath)}`,
   },
-  redisLike("redis", "redis-server"),
-  redisLike("redis-tuned", "redis-server", {
+  redisLike("redis", "redis"),
+  redisLike("redis-tuned", "redis", {
     env: { MALLOC_CONF: "dirty_decay_ms:-1,muzzy_decay_ms:-1" },
   }),
-  redisLike("valkey", "valkey-server"),
-  redisLike("valkey-io2", "valkey-server", { flags: ["--io-threads", "2"] }),
+  redisLike("valkey", "valkey"),
+  redisLike("valkey-io2", "valkey", { args: ["--io-threads", "2"] }),
   {
     name: ceiling,
     prepare: async () => {},
     start: ({ loadProgram }) =>
-      startAnnounced({ name: ceiling, command: loadProgram, args: ["--sink"] }, (line) =>
-        line.startsWith("{") ? (JSON.parse(line) as { port: number }).port : undefined,
-      ),
+      startAnnounced({
+        name: ceiling,
+        path: loadProgram,
+        args: ["--sink"],
+        portOf: (line) => (JSON.parse(line) as { port: number }).port,
+      }),
     version: async () => "bench/load",
   },
 ];
@@ -73,26 +77,18 @@ export function nodeVersion(node: string): string {
 
 function redisLike(
   name: string,
-  binary: "redis-server" | "valkey-server",
-  extra: { env?: Record<string, string>; flags?: readonly string[] } = {},
+  engine: "redis" | "valkey",
+  extra: { env?: Record<string, string>; args?: readonly string[] } = {},
 ): Peer {
+  const binary = `${engine}-server` as const;
   return {
     name,
     prepare: async () => void (await findBinary(binary)),
-    start: async () => {
-      const { path, env } = await findBinary(binary);
-      const fixed = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-      return startOnFreePort({
-        name,
-        command: path,
-        args: (port) => ["--port", String(port), ...fixed, ...(extra.flags ?? [])],
-        env: { ...env, ...extra.env },
-      });
-    },
+    start: () => startRedisServer({ engine, ...extra }),
     version: async () => {
       const { path, env } = await findBinary(binary);
-      const text = execFileSync(path, ["--version"], { env });
-      return /v=(\S+)/.exec(text.toString())?.[1] ?? "unknown";
+      const text = execFileSync(path, ["--version"], { env, encoding: "utf8" });
+      return /v=(\S+)/.exec(text)?.[1] ?? "unknown";
     },
   };
 }

@@ -27,23 +27,21 @@ export async function startKeepwarm(options: KeepwarmOptions = {}): Promise<Runn
   const main = options.main ?? join(root, "dist", "cli", "main.js");
   if (!existsSync(main))
     throw new KeepwarmError("NOT_FOUND", `${main} is not there`, { remedy: "Run npm run build." });
-  return startAnnounced(
-    {
-      name: "keepwarm",
-      command: options.node ?? process.execPath,
-      args: [
-        ...(options.nodeFlags ?? []),
-        main,
-        "serve",
-        "--json",
-        "--resp-port",
-        "0",
-        ...(options.flags ?? []),
-      ],
-      ...(options.onLine && { onLine: options.onLine }),
-    },
-    respPort,
-  );
+  return startAnnounced({
+    name: "keepwarm",
+    path: options.node ?? process.execPath,
+    args: [
+      ...(options.nodeFlags ?? []),
+      main,
+      "serve",
+      "--json",
+      "--resp-port",
+      "0",
+      ...(options.flags ?? []),
+    ],
+    portOf: respPort,
+    onLine: options.onLine,
+  });
 }
 
 function respPort(line: string): number | undefined {
