@@ -59,7 +59,7 @@ export function takeOver(accepted: net.Socket, reader: Reader): TakenSocket {
       callback: (count: number) => reader.advance(count),
     },
   };
-  const socket = new net.Socket(options as net.SocketConstructorOpts);
+  const socket = new net.Socket(options);
   // The server counts its connections down when this socket closes.
   (socket as unknown as SocketInternals)._server = internals._server;
   return { socket, mode: "direct" };

@@ -8,16 +8,3 @@ export interface Block extends Disposable {
   /** Ends this hold. Further calls do nothing. */
   release(): void;
 }
-
-/** A block over memory that nobody reuses. */
-export class OwnedBlock implements Block {
-  readonly bytes: Uint8Array;
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-  }
-
-  release(): void {}
-
-  [Symbol.dispose](): void {}
-}

@@ -4,8 +4,8 @@ import type { BlockStore, EntryInfo, ScanOptions } from "../store/contract.ts";
 
 /** The two functions of a test runner that the suite needs: vitest's, node:test's, mocha's. */
 export interface TestRunner {
-  describe(name: string, body: () => void): void;
-  it(name: string, body: () => Promise<void>): void;
+  readonly describe: (name: string, body: () => void) => void;
+  readonly it: (name: string, body: () => Promise<void>) => void;
 }
 
 /** A store to be tried, made anew for each test. */

@@ -18,7 +18,7 @@ export type CommandFlag =
   /** May not appear in a transaction. */
   | "nomulti";
 
-export type CommandGroup =
+type CommandGroup =
   | "connection"
   | "string"
   | "generic"

@@ -20,7 +20,7 @@ export interface ServerStats {
   readonly commands: Readonly<Record<string, CommandStats>>;
 }
 
-export interface TierStats {
+interface TierStats {
   readonly name: string;
   readonly policy: string;
   readonly capacityBytes: number;
@@ -47,7 +47,7 @@ export interface TierStats {
   readonly inflightBytes: number;
 }
 
-export interface CommandStats {
+interface CommandStats {
   readonly calls: number;
   readonly rejected: number;
   readonly p50Us: number;
@@ -80,7 +80,7 @@ export function serverStats(front: FrontState): ServerStats {
         valueBytes: ram.valueBytes,
         blocks: ram.entries.count,
         maxBlocks: ram.maxBlocks,
-        ...ram.counters,
+        ...ram.counters.snapshot(),
         pinned: ram.pinned,
         inflightBytes: ram.fillingBytes,
       },

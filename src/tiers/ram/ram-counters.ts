@@ -10,9 +10,13 @@ export class RamCounters {
   expired = 0;
   rejected = 0;
 
+  /** A plain copy. */
+  snapshot(): Omit<RamCounters, "snapshot" | "reset"> {
+    return Object.assign({}, this);
+  }
+
   /** Starts over (CONFIG RESETSTAT). */
   reset(): void {
-    for (const name of Object.keys(this) as (keyof RamCounters & string)[])
-      if (typeof this[name] === "number") (this as unknown as Record<string, number>)[name] = 0;
+    Object.assign(this, new RamCounters());
   }
 }

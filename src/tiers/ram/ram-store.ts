@@ -59,7 +59,7 @@ export class RamStore implements BlockStore {
   async put(entries: readonly PutEntry[], options?: PutOptions): Promise<PutOutcome[]> {
     options?.signal?.throwIfAborted();
     const keyspace = options?.keyspace ?? 0;
-    const outcomes = new Array<PutOutcome>(entries.length);
+    const outcomes = Array.from<PutOutcome>({ length: entries.length });
     const before = this.tier.entries.lastVersion;
     // Backwards, so that the first of a chain is the most recent; of one key twice, the later wins.
     for (let i = entries.length - 1; i >= 0; i--)
@@ -122,7 +122,7 @@ export class RamStore implements BlockStore {
       usedBytes: tier.usedBytes,
       valueBytes: tier.valueBytes,
       blocks: tier.entries.count,
-      ...tier.counters,
+      ...tier.counters.snapshot(),
     };
   }
 
