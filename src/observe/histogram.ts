@@ -52,9 +52,11 @@ export class Histogram {
 
 function bucketOf(ns: number): number {
   if (ns < SUB) return ns < 0 ? 0 : Math.floor(ns);
-  const exponent = Math.floor(Math.log2(ns)) - SUB_BITS;
-  const bucket = SUB * exponent + Math.floor(ns / 2 ** exponent);
-  return Math.min(bucket, BUCKETS - 1);
+  // Beyond 2^31 ns a duration is shifted down first, so that whole-number arithmetic does.
+  const shift = ns < 2 ** 31 ? 0 : 20;
+  const whole = shift === 0 ? ns | 0 : Math.min(ns / 2 ** shift, 2 ** 31 - 1) | 0;
+  const exponent = 31 - Math.clz32(whole) - SUB_BITS;
+  return Math.min(SUB * (exponent + shift) + (whole >> exponent), BUCKETS - 1);
 }
 
 function upperBound(bucket: number): number {

@@ -33,6 +33,13 @@ export class RespConnection implements Reader, RequestReceiver {
   readonly #writing: number[] = [];
   #writingHead = 0;
   #unwritten = 0;
+  /** A slot that the next request is read into, in the expectation of another value like the last. */
+  #landing: Buffer | undefined;
+  #landingSlot = 0;
+  #landingIsStale = false;
+  #expectedLength = 0;
+  #lengthRepeats = false;
+  #expectedKeyLength = 0;
   #closing = false;
   #finishing = false;
   #roomWaitSince = 0;
@@ -116,14 +123,14 @@ export class RespConnection implements Reader, RequestReceiver {
   }
 
   body(request: Request, index: number, length: number): number {
-    const command = this.#front.commands.find(request);
-    if (command?.spec.block?.(index) !== true) {
+    const key = this.#blockKey(request, index);
+    if (key === 0) {
       if (length > this.#front.limits.requestBytes) this.session.tooLongBytes = length;
       return bodyAnswer.inline;
     }
-    const key = command.name === "mset" || command.name === "msetnx" ? index - 1 : 1;
     const keyLength = request.length(key);
     if (this.session.user === undefined || keyLength > MAX_KEY_BYTES) return bodyAnswer.discard;
+    this.#expect(length, keyLength);
     const slot =
       length > this.#front.limits.valueBytes
         ? TOO_LARGE
@@ -143,6 +150,44 @@ export class RespConnection implements Reader, RequestReceiver {
       return bodyAnswer.wait;
     this.#roomWaitSince = 0;
     return bodyAnswer.discard;
+  }
+
+  landing(): Buffer | undefined {
+    if (this.#landingIsStale) this.leaveLanding();
+    if (this.#landing !== undefined) return this.#landing;
+    const { ram } = this.#front;
+    if (!this.#lengthRepeats || !this.#front.hasLandingRoom(this.#expectedLength)) return undefined;
+    const slot = ram.reserveLanding(this.#expectedLength, this.#expectedKeyLength);
+    if (slot === 0) return undefined;
+    this.#landingSlot = slot;
+    this.#landing = ram.slots.memory(slot);
+    this.#front.landingBytes += this.#landing.length;
+    return this.#landing;
+  }
+
+  land(request: Request, index: number, start: number, length: number): number {
+    const key = this.#blockKey(request, index);
+    const slot = this.#landingSlot;
+    if (key === 0 || slot === 0 || this.session.user === undefined) return 0;
+    this.#expect(length, request.length(key));
+    if (!this.#front.ram.slots.place(slot, start, length, request.length(key))) {
+      // Other values come now. The request is still being decoded from this memory: free it later.
+      this.#landingIsStale = true;
+      return 0;
+    }
+    this.#front.landingBytes -= this.#landing!.length;
+    this.#landing = undefined;
+    this.#landingSlot = 0;
+    return slot;
+  }
+
+  leaveLanding(): void {
+    this.#landingIsStale = false;
+    if (this.#landing === undefined) return;
+    this.#front.landingBytes -= this.#landing.length;
+    this.#front.ram.cancel(this.#landingSlot);
+    this.#landing = undefined;
+    this.#landingSlot = 0;
   }
 
   bodyMemory(slot: number, from: number): Uint8Array {
@@ -207,6 +252,19 @@ export class RespConnection implements Reader, RequestReceiver {
     return busy && now - Math.max(this.#lastProgressAt, this.session.lastActiveAt) > stallMs;
   }
 
+  /** The argument that names the block which argument `index` is the value of; 0 if it is none. */
+  #blockKey(request: Request, index: number): number {
+    const command = this.#front.commands.find(request);
+    if (command?.spec.block?.(index) !== true) return 0;
+    return command.name === "mset" || command.name === "msetnx" ? index - 1 : 1;
+  }
+
+  #expect(length: number, keyLength: number): void {
+    this.#lengthRepeats = length === this.#expectedLength;
+    this.#expectedLength = length;
+    this.#expectedKeyLength = keyLength;
+  }
+
   /** Hands the replies collected so far to the socket. */
   flush(): void {
     const { reply } = this.#front;
@@ -238,6 +296,7 @@ export class RespConnection implements Reader, RequestReceiver {
   #beginTurn(bytes: number): void {
     this.#front.bytesIn += bytes;
     this.session.lastActiveAt = this.#front.now();
+    this.#front.busySince = performance.now();
     this.#front.reply.protocol = this.session.protocol;
   }
 
@@ -289,6 +348,7 @@ export class RespConnection implements Reader, RequestReceiver {
       const slot = this.#writing[this.#writingHead];
       if (slot !== 0) ram.slots.release(slot);
     }
+    this.leaveLanding();
     for (const slot of this.#decoder.openBodies) if (slot > 0) ram.cancel(slot);
     this.session.transaction?.discard();
     this.#front.monitors.delete(this.session);

@@ -55,9 +55,10 @@ export function dispatch(session: Session, request: Request): void {
 export function run(session: Session, command: Command, request: Request): void {
   const { front } = session;
   if (front.monitors.size > 0) feedMonitors(session, command, request);
-  const before = performance.now();
   command.spec.run(session, request);
-  const ms = performance.now() - before;
+  const now = performance.now();
+  const ms = now - front.busySince;
+  front.busySince = now;
   command.calls++;
   command.latency.record(ms);
   const { slowLog } = front;

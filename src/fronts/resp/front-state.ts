@@ -44,6 +44,10 @@ export class FrontState {
   bytesOut = 0;
   /** Values dropped because memory that others held did not come free in time. */
   valuesDropped = 0;
+  /** When the command under way began: after the one before it, or with the turn (`performance.now`). */
+  busySince = 0;
+  /** Bytes of slots that connections hold for values they expect. */
+  landingBytes = 0;
   #nextSession = 1;
 
   constructor(options: RespServerOptions, commands: CommandTable) {
@@ -82,6 +86,11 @@ export class FrontState {
     if (entry !== 0) return this.ram.entries.version(entry);
     const collection = this.collections.find(Buffer.from(key).toString("latin1"), keyspace);
     return collection === undefined ? 0 : -collection.version;
+  }
+
+  /** Whether connections may hold `bytes` more for values they expect: a sixteenth of the tier. */
+  hasLandingRoom(bytes: number): boolean {
+    return this.landingBytes + bytes <= this.ram.capacityBytes / 16;
   }
 
   cancelSlot(slot: number): void {

@@ -3,8 +3,8 @@ import { PageAllocator } from "./page-allocator.ts";
 export const PAGE_BYTES = 4096;
 /** The part of the WebAssembly API used here; Node's own types leave it out. */
 declare const WebAssembly: {
-  Memory: new (descriptor: { initial: number; maximum: number; shared: true }) => {
-    readonly buffer: SharedArrayBuffer;
+  Memory: new (descriptor: { initial: number; maximum: number }) => {
+    readonly buffer: ArrayBuffer;
   };
 };
 
@@ -17,7 +17,7 @@ export const PAGES_PER_PIECE: number = PIECE_BYTES / PAGE_BYTES;
  * The RAM tier's memory: pieces of up to 1 GiB, made when first needed and kept for life.
  *
  * Pieces come from `WebAssembly.Memory`, the one memory in Node that is page aligned (O_DIRECT reads
- * and writes it) and, being shared, can be seen by worker threads.
+ * and writes it). It could be made shared for worker threads; copies within shared memory are slower.
  */
 export class Arena {
   readonly pieces: Buffer[] = [];
@@ -65,7 +65,7 @@ export class Arena {
     const pages = Math.min(PAGES_PER_PIECE, this.#capacityPages - this.#madePages);
     if (pages <= 0) return false;
     const size = (pages * PAGE_BYTES) / WASM_PAGE_BYTES;
-    const memory = new WebAssembly.Memory({ initial: size, maximum: size, shared: true });
+    const memory = new WebAssembly.Memory({ initial: size, maximum: size });
     this.#pages.release(this.pieces.length * PAGES_PER_PIECE, pages);
     this.pieces.push(Buffer.from(memory.buffer));
     this.#madePages += pages;

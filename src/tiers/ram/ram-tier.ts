@@ -26,6 +26,9 @@ export interface RamTierOptions {
 export const TOO_LARGE = 0;
 export const NO_ROOM = -1;
 
+/** Room in a landing slot for what comes before the value: the other arguments and their headers. */
+const LANDING_PREFIX = 512;
+
 const MIN_CAPACITY_BYTES = 1024 ** 2;
 
 /**
@@ -194,6 +197,14 @@ export class RamTier {
       }
       if (!this.#evictOne()) return NO_ROOM;
     }
+  }
+
+  /**
+   * A slot that a whole request can be read into, for a value expected to have this length; see
+   * {@link SlotTable.memory} and {@link SlotTable.place}. 0 when there is no room to spare.
+   */
+  reserveLanding(valueLength: number, keyLength: number): number {
+    return Math.max(0, this.reserve(valueLength + LANDING_PREFIX, keyLength));
   }
 
   /** Gives a reserved slot back unused. */

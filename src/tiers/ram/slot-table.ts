@@ -7,9 +7,15 @@ import { type Arena, PAGE_BYTES, PAGES_PER_PIECE } from "./arena.ts";
 import { grown } from "./columns.ts";
 import { LARGEST_SLAB_BYTES, SlabAllocator } from "./slab-allocator.ts";
 
-/** Room before the value for its RESP header (13 bytes at most); large values start a cache line. */
-const SMALL_PREFIX = 16;
-const LARGE_PREFIX = 64;
+/**
+ * Room before the value for its RESP header, 13 bytes at most, and no more: where the kernel copies
+ * with `rep movsb`, some processors are ten times slower when the target lies a few bytes ahead of the
+ * source within its page, and requests put their value at 30 bytes and more (docs/decisions/0008).
+ */
+const PREFIX = 16;
+
+/** Most bytes that placing a value in a slot may leave unused. */
+const MOST_UNUSED = 2 * PAGE_BYTES;
 
 /** Bytes of the columns below, per slot. */
 export const SLOT_ROW_BYTES: number = 2 + 4 * 6;
@@ -19,7 +25,7 @@ export const SLOT_ROW_BYTES: number = 2 + 4 * 6;
  *
  * ```
  *   | … "$1048576" CRLF | value bytes | CRLF | key bytes | unused |
- *   ^ slot              ^ value       (16 or 64 bytes after the slot)
+ *   ^ slot              ^ value       (16 bytes after the slot, if it was not read in place)
  * ```
  *
  * A slot is a number from 1. Whoever allocates it holds its first reference; memory goes back when
@@ -54,8 +60,7 @@ export class SlotTable {
 
   /** Bytes that a value takes with its frame and key, before rounding. */
   static bytesFor(valueLength: number, keyLength: number): number {
-    const small = SMALL_PREFIX + valueLength + BULK_TRAILER_BYTES + keyLength;
-    return small <= LARGEST_SLAB_BYTES ? small : small - SMALL_PREFIX + LARGE_PREFIX;
+    return PREFIX + valueLength + BULK_TRAILER_BYTES + keyLength;
   }
 
   /** A slot for a value and a key of these lengths, or 0 when there is no room now. */
@@ -69,13 +74,13 @@ export class SlotTable {
       place = this.#slabs.allocate(bytes);
       if (place < 0) return 0;
       page = this.#slabs.page(place);
-      offset = this.#slabs.offset(place) + SMALL_PREFIX;
+      offset = this.#slabs.offset(place) + PREFIX;
     } else {
       pages = Math.ceil(bytes / PAGE_BYTES);
       place = this.#arena.allocate(pages);
       if (place < 0) return 0;
       page = place;
-      offset = LARGE_PREFIX;
+      offset = PREFIX;
     }
     const slot = this.#takeRow();
     this.#piece[slot] = Math.floor(page / PAGES_PER_PIECE);
@@ -154,10 +159,28 @@ export class SlotTable {
     return this.piece(slot).subarray(start, start + this.#length[slot]);
   }
 
-  /** The value's memory from `from` on, and what follows it: room for the CRLF and the key. */
+  /** The value's memory from `from` on, and all of the slot that follows it. */
   valueAndRest(slot: number, from: number): Buffer {
-    const start = this.#offset[slot];
-    return this.piece(slot).subarray(start + from, this.keyOffset(slot) + this.#keyLength[slot]);
+    return this.piece(slot).subarray(this.#offset[slot] + from, this.#end(slot));
+  }
+
+  /** All memory of a slot that has pages of its own. */
+  memory(slot: number): Buffer {
+    return this.piece(slot).subarray(this.#start(slot), this.#end(slot));
+  }
+
+  /**
+   * Declares that the value lies `start` bytes into {@link memory}, with these lengths. Returns false,
+   * and changes nothing, when value, CRLF and key would not fit or leave much of the slot unused.
+   */
+  place(slot: number, start: number, length: number, keyLength: number): boolean {
+    const needed = start + length + BULK_TRAILER_BYTES + keyLength;
+    const unused = this.bytes(slot) - needed;
+    if (unused < 0 || unused > MOST_UNUSED) return false;
+    this.#offset[slot] = this.#start(slot) + start;
+    this.#length[slot] = length;
+    this.#keyLength[slot] = keyLength;
+    return true;
   }
 
   /** Where the RESP frame around the value begins. */
@@ -179,6 +202,15 @@ export class SlotTable {
   key(slot: number): Buffer {
     const start = this.keyOffset(slot);
     return this.piece(slot).subarray(start, start + this.#keyLength[slot]);
+  }
+
+  /** Where a slot with pages of its own begins in its piece. */
+  #start(slot: number): number {
+    return (this.#place[slot] % PAGES_PER_PIECE) * PAGE_BYTES;
+  }
+
+  #end(slot: number): number {
+    return this.#start(slot) + this.#pages[slot] * PAGE_BYTES;
   }
 
   #takeRow(): number {

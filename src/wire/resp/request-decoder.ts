@@ -51,6 +51,19 @@ export interface RequestReceiver {
    * is taken back from there.
    */
   bodyMemory(body: number, from: number): Uint8Array;
+  /**
+   * Memory for a request that probably brings a big value like the last one: the value may then stay
+   * where it was read to. The same memory again until {@link land} takes it or {@link leaveLanding}
+   * gives it back; `undefined` when there is none to spare.
+   */
+  landing(): Buffer | undefined;
+  /**
+   * Argument `index`, of `length` bytes, begins at `start` of the landing memory. Answers its body
+   * number when it is to stay there, 0 when it is to be read as any other.
+   */
+  land(request: Request, index: number, start: number, length: number): number;
+  /** The landing memory is not wanted any more. */
+  leaveLanding(): void;
   /** The input breaks the protocol; no more of it will be read. */
   protocolError(message: string): void;
 }
@@ -59,6 +72,8 @@ export interface RequestReceiver {
 export const BODY_BYTES = 16 * 1024;
 
 const MAX_LINE_BYTES = 64 * 1024;
+/** Small requests among big ones that it takes to give up the landing memory. */
+const LANDINGS_TO_LOSE = 4;
 const KEPT_CARRY_BYTES = 4096;
 const CR = 13;
 const LF = 10;
@@ -91,6 +106,10 @@ export class RequestDecoder {
 
   /** The last big value suggests that another one comes. */
   #valuesAreBig = false;
+  /** What the next read goes to, if it is the receiver's landing memory. */
+  #landing: Buffer | undefined;
+  /** Reads in a row that brought no big value to the landing memory. */
+  #landedNothing = 0;
   #suspended = false;
   #broken = false;
 
@@ -130,7 +149,9 @@ export class RequestDecoder {
     if (this.#bodyNumber > 0) return this.#receiver.bodyMemory(this.#bodyNumber, this.#bodyDone);
     if (this.#bodyNumber === 0) return this.#window.scratch(this.#bodyLength + 2 - this.#bodyDone);
     if (this.#carryLength > this.#window.headroom) return this.#carry!.subarray(this.#carryLength);
-    return this.#valuesAreBig ? this.#window.narrow : this.#window.view;
+    if (!this.#valuesAreBig) return this.#window.view;
+    this.#landing = this.#carryLength === 0 ? this.#receiver.landing() : undefined;
+    return this.#landing ?? this.#window.narrow;
   }
 
   /** `count` bytes have been read to where {@link target} said. */
@@ -138,6 +159,10 @@ export class RequestDecoder {
     if (this.#broken) return;
     if (this.#bodyNumber >= 0) {
       this.#advanceBody(count);
+      return;
+    }
+    if (this.#landing !== undefined) {
+      this.#advanceLanding(this.#landing, count);
       return;
     }
     const held = this.#carryLength;
@@ -201,6 +226,7 @@ export class RequestDecoder {
         // A body that has begun took all that followed the arguments before it.
         const keepTo = this.#bodyNumber >= 0 ? base + this.#position : to;
         this.#keep(buffer.subarray(base, keepTo), 0);
+        if (this.#bodyNumber >= 0) this.#advanceBody(0);
         return;
       }
       base += this.#position;
@@ -245,6 +271,10 @@ export class RequestDecoder {
       if (length < 0 || length > this.#limits.maxBulkBytes)
         return this.#fail("invalid bulk length");
       const end = start + length;
+      if (buffer === this.#landing && length >= BODY_BYTES) {
+        request.argc = this.#index;
+        if (this.#hasLanded(base, start, length, to)) return false;
+      }
       if (end + 2 > to) {
         if (length >= BODY_BYTES) {
           request.argc = this.#index;
@@ -278,12 +308,36 @@ export class RequestDecoder {
       body = bodyAnswer.discard;
     }
     if (body > 0) this.#receiver.bodyMemory(body, 0).set(buffer.subarray(start, to));
+    this.#valuesAreBig = true;
+    this.#openBody(body, base, start, length, to);
+  }
+
+  /** Whether the argument that begins at `start` of the landing memory stays there as a body. */
+  #hasLanded(base: number, start: number, length: number, to: number): boolean {
+    const body = this.#receiver.land(this.#request, this.#index, start, length);
+    this.#landedNothing = 0;
+    if (body === 0) return false;
+    this.#openBody(body, base, start, length, to);
+    return true;
+  }
+
+  #openBody(body: number, base: number, start: number, length: number, to: number): void {
     this.#bodyNumber = body;
     this.#bodyLength = length;
     this.#bodyDone = to - start;
-    this.#valuesAreBig = true;
     // What is kept of the request ends with this argument's header; later arguments follow it.
     this.#position = start - base;
+  }
+
+  #advanceLanding(landing: Buffer, count: number): void {
+    this.#landedNothing++;
+    this.#decode(landing, 0, count);
+    this.#landing = undefined;
+    if (this.#landedNothing === 0) return;
+    if (count < this.#window.narrow.length && this.#landedNothing < LANDINGS_TO_LOSE) return;
+    this.#landedNothing = 0;
+    this.#valuesAreBig = false;
+    this.#receiver.leaveLanding();
   }
 
   #advanceBody(count: number): void {
