@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import * as keepwarm from "../src/index.ts";
+import * as testing from "../src/testing/index.ts";
+
+/** The names that a door of the package exports, types marked as such. */
+function namesOf(door: string): string[] {
+  const text = readFileSync(new URL(`../src/${door}`, import.meta.url), "utf8");
+  return [...text.matchAll(/export (type )?\{([^}]+)\} from/g)]
+    .flatMap(([, allTypes, list]) =>
+      list
+        .split(",")
+        .map((name) => name.trim())
+        .filter(Boolean)
+        .map((name) => (allTypes === undefined ? name : `type ${name}`)),
+    )
+    .toSorted();
+}
+
+const valuesOf = (names: readonly string[]) => names.filter((name) => !name.startsWith("type "));
+
+test("keepwarm", () => {
+  const names = namesOf("index.ts");
+  expect(valuesOf(names)).toEqual(Object.keys(keepwarm).toSorted());
+  expect(names).toMatchInlineSnapshot(`
+    [
+      "KeepwarmError",
+      "RamStore",
+      "RamTier",
+      "RespServer",
+      "errorCodes",
+      "isKeepwarmError",
+      "policyNames",
+      "type Block",
+      "type BlockStore",
+      "type CallOptions",
+      "type EntryInfo",
+      "type ErrorCode",
+      "type GetOptions",
+      "type Key",
+      "type Logger",
+      "type PolicyName",
+      "type PutEntry",
+      "type PutOptions",
+      "type PutOutcome",
+      "type RamTierOptions",
+      "type RejectReason",
+      "type RespLimits",
+      "type RespServerOptions",
+      "type ScanOptions",
+      "type StoreCapabilities",
+      "type StoreStats",
+      "version",
+    ]
+  `);
+});
+
+test("keepwarm/testing", () => {
+  const names = namesOf("testing/index.ts");
+  expect(valuesOf(names)).toEqual(Object.keys(testing).toSorted());
+  expect(names).toMatchInlineSnapshot(`
+    [
+      "FakeClock",
+      "ServerProcess",
+      "describeBlockStore",
+      "findBinary",
+      "startKeepwarm",
+      "startRedisServer",
+      "testCacheFolder",
+      "type Binary",
+      "type BinaryName",
+      "type FindBinaryOptions",
+      "type KeepwarmReady",
+      "type KeepwarmServerOptions",
+      "type ProcessExit",
+      "type RedisServerOptions",
+      "type RunningKeepwarm",
+      "type RunningServer",
+      "type ServerProcessOptions",
+      "type StoreUnderTest",
+      "type TestRunner",
+    ]
+  `);
+});
