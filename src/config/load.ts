@@ -7,7 +7,7 @@ import { flagName, longFlag, serveFlags, type FlagValues } from "./flags.ts";
 import { Layers, leaves } from "./layers.ts";
 import { defaultOrigin, type Origins } from "./origin.ts";
 import { configError, type Problem } from "./problem.ts";
-import { brokenRules, doubts } from "./rules.ts";
+import { brokenRules } from "./rules.ts";
 import { configSchema, type Config, type ConfigInput } from "./schema.ts";
 import { settingPaths, suggestKey } from "./shape.ts";
 
@@ -82,7 +82,7 @@ export function checkConfig(sources: ConfigSources = {}): CheckedConfig {
     problems,
     origins: config ? everyOrigin(config, layers) : layers.origins,
     file: file?.name,
-    warnings: [...environmentWarnings(paths, env), ...(config ? doubts(config) : [])],
+    warnings: environmentWarnings(paths, env),
   };
 }
 

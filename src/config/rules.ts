@@ -32,16 +32,12 @@ function* exposure(config: Config): Generator<Broken> {
     };
 }
 
-/** Things worth telling that break no rule. */
-export function doubts(config: Config): string[] {
-  return config.auth.users.length > 0 && isOpen(config)
-    ? ["auth.users are set, but the default user needs no password: set auth.password as well"]
-    : [];
-}
-
-/** Whether the user `default`, which every client is at first, needs no password. */
+/**
+ * Whether a client gets in without a password. With named users and no `auth.password` nobody does: the
+ * user `default`, which every client is at first, is closed then.
+ */
 function isOpen({ auth }: Config): boolean {
-  return auth.password === undefined && !auth.users.some(({ name }) => name === "default");
+  return auth.password === undefined && auth.users.length === 0;
 }
 
 function* tls({ tls }: Config): Generator<Broken> {

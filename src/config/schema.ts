@@ -57,6 +57,10 @@ export const configSchema = z.strictObject({
     requestBytes: bytes("Most bytes of one command outside its values.").default(16 * 1024 ** 2),
     outputBytes: bytes("Most bytes of unread replies per client.").default(64 * 1024 ** 2),
     idleMs: duration("Idle clients are closed after this; 0 never.").default(0),
+    roomWaitMs: duration(
+      "How long a value waits for memory that others hold, before it is dropped.",
+    ).default(1000),
+    collectionBytes: bytes("Memory for lists and hashes, all told.").default(64 * 1024 ** 2),
     stallMs: duration("A client that stops amid a value or a reply is closed after this.").default(
       30_000,
     ),

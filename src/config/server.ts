@@ -53,6 +53,8 @@ export async function startServer(
       outputBytes: config.limits.outputBytes,
       idleMs: config.limits.idleMs,
       stallMs: config.limits.stallMs,
+      roomWaitMs: config.limits.roomWaitMs,
+      collectionBytes: config.limits.collectionBytes,
     },
     users: config.auth.users.map(userOptions),
     cluster: config.cluster.enabled,

@@ -106,6 +106,12 @@ export class Collections {
     return `OOM one list or hash may take ${formatBytes(this.limitBytes)} here; blocks belong in plain keys (SET)`;
   }
 
+  /** @param at - ms since 1970, or 0 for never. */
+  setExpiry(collection: Collection, at: number): void {
+    collection.expiresAt = at;
+    collection.version = ++this.#version;
+  }
+
   rename(collection: Collection, key: string): void {
     this.#byKey.delete(mapKey(collection.key, collection.keyspace));
     collection.key = key;

@@ -61,7 +61,10 @@ export const settings: Readonly<Record<string, Setting>> = {
     (front) => front.ram.maxBlocks,
     (front, count) => front.ram.setMaxBlocks(count),
   ),
-  "grace-ms": { get: (front) => String(front.ram.graceMs) },
+  "ram-grace-ms": wholeNumber(
+    (front) => front.ram.graceMs,
+    (front, ms) => (front.ram.graceMs = ms),
+  ),
   maxclients: wholeNumber(
     (front) => front.limits.clients,
     (front, clients) => (front.limits = { ...front.limits, clients }),

@@ -10,6 +10,8 @@ export interface UserOptions {
   readonly access?: "ro" | "rw";
   /** Glob patterns of the keys it may use. Default: all. */
   readonly keys?: readonly string[];
+  /** Lets nobody in. Default false. */
+  readonly disabled?: boolean;
 }
 
 /** Who may do what. */
@@ -18,6 +20,7 @@ export class User {
   readonly mayWrite: boolean;
   readonly keyPatterns: readonly string[];
   readonly needsPassword: boolean;
+  readonly #disabled: boolean;
   readonly #digest: Buffer | undefined;
   readonly #keyTests: readonly ((key: Uint8Array) => boolean)[];
 
@@ -32,7 +35,8 @@ export class User {
           ? undefined
           : sha256(options.password)
         : Buffer.from(options.passwordSha256, "hex");
-    this.needsPassword = this.#digest !== undefined;
+    this.#disabled = options.disabled === true;
+    this.needsPassword = this.#disabled || this.#digest !== undefined;
   }
 
   get mayUseAllKeys(): boolean {
@@ -45,6 +49,7 @@ export class User {
   }
 
   accepts(password: string): boolean {
+    if (this.#disabled) return false;
     return this.#digest === undefined || timingSafeEqual(this.#digest, sha256(password));
   }
 
@@ -57,9 +62,12 @@ export class User {
 export class Users {
   readonly #byName = new Map<string, User>();
 
+  /** With named users and no password, nobody gets in as `default`. */
   constructor(password: string | undefined, users: readonly UserOptions[]) {
     this.setDefaultPassword(password);
     for (const options of users) this.#byName.set(options.name, new User(options));
+    if (users.length > 0 && password === undefined && !users.some(({ name }) => name === "default"))
+      this.#byName.set("default", new User({ name: "default", disabled: true }));
   }
 
   get default(): User {

@@ -43,7 +43,8 @@ export class RamTier {
   readonly slots: SlotTable;
   readonly entries: EntryTable;
   readonly counters: RamCounters = new RamCounters();
-  readonly graceMs: number;
+  /** How long a key just reported present is safe from eviction, in ms. */
+  graceMs: number;
   readonly #arena: Arena;
   readonly #clock: Clock;
   readonly #startedAt: number;

@@ -56,21 +56,26 @@ export class Request {
     return true;
   }
 
-  /** The argument as a whole number within ±2^53, or `undefined` when it is none. */
+  /**
+   * The argument as a whole number of 64 bits, or `undefined` when it is none. Beyond 2^53 the nearest
+   * double stands for it.
+   */
   integer(index: number): number | undefined {
     const length = this.length(index);
-    if (length === 0 || length > 17) return undefined;
+    if (length === 0 || length > 20) return undefined;
     let at = this.start(index);
     const end = this.end(index);
     const negative = this.bytes[at] === 0x2d;
     if (negative && ++at === end) return undefined;
+    // As in Redis, there is one way to write a number: no sign before zero, no zeros in front.
+    if (this.bytes[at] === 0x30 && length > 1) return undefined;
     let value = 0;
     for (; at < end; at++) {
       const digit = this.bytes[at] - 48;
       if (digit < 0 || digit > 9) return undefined;
       value = value * 10 + digit;
     }
-    if (!Number.isSafeInteger(value)) return undefined;
+    if (value > 2 ** 63) return undefined;
     return negative ? -value : value;
   }
 

@@ -87,7 +87,7 @@ function setExpiry(session: Session, request: Request, at: number): boolean {
     return true;
   }
   const collection = findCollection(session, request, 1);
-  if (collection !== undefined) collection.expiresAt = at;
+  if (collection !== undefined) session.front.collections.setExpiry(collection, at);
   return collection !== undefined;
 }
 
@@ -116,9 +116,9 @@ function expire(unit: ExpiryUnit, name: string) {
       return;
     }
     const before = expiryOf(session, request);
-    const allowed = before === -2 ? false : mayChangeExpiry(request, before, at);
+    const allowed = mayChangeExpiry(request, before, at);
     if (typeof allowed === "string") reply.error(allowed);
-    else if (!allowed) reply.integer(0);
+    else if (!allowed || before === -2) reply.integer(0);
     else {
       if (at <= front.now()) removeKey(session, request, 1);
       else setExpiry(session, request, at);

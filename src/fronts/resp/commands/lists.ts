@@ -55,7 +55,7 @@ function pop(atEnd: boolean) {
     const popped = atEnd
       ? items.splice(Math.max(0, items.length - count)).toReversed()
       : items.splice(0, count);
-    front.collections.changed(list, -sizeOf(popped));
+    if (popped.length > 0) front.collections.changed(list, -sizeOf(popped));
     if (request.argc > 2) {
       reply.array(popped.length);
       for (const item of popped) reply.bulk(item);
@@ -126,8 +126,9 @@ function remove(session: Session, request: Request): void {
   const keep = (item: Buffer): boolean => left === 0 || !item.equals(wanted) || left-- <= 0;
   const before = list.items;
   list.items = count < 0 ? before.toReversed().filter(keep).toReversed() : before.filter(keep);
-  front.collections.changed(list, sizeOf(list.items) - sizeOf(before));
-  reply.integer(before.length - list.items.length);
+  const removed = before.length - list.items.length;
+  if (removed > 0) front.collections.changed(list, sizeOf(list.items) - sizeOf(before));
+  reply.integer(removed);
 }
 
 function length(session: Session, request: Request): void {
