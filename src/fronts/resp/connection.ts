@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { performance } from "node:perf_hooks";
 import type { ReadMode, Reader } from "../../net/take-over.ts";
 import type { Request } from "../../wire/resp/request.ts";
 import {
@@ -11,6 +12,9 @@ import { NO_ROOM, TOO_LARGE } from "../../tiers/ram/ram-tier.ts";
 import { dispatch } from "./dispatch.ts";
 import type { FrontState } from "./front-state.ts";
 import { Session } from "./session.ts";
+
+/** A part of a request that is worth as much attention as a value that stopped coming. */
+const LARGE_PART_BYTES = 64 * 1024;
 
 /** Before a client has shown who it is, it gets by with this much (Redis's own figures). */
 const UNAUTHENTICATED = { maxArguments: 10, maxBulkBytes: 16_384, maxRequestBytes: 65_536 };
@@ -144,7 +148,10 @@ export class RespConnection implements Reader, RequestReceiver {
       return slot;
     }
     const now = this.#front.now();
-    if (this.#roomWaitSince === 0) this.#roomWaitSince = now;
+    if (this.#roomWaitSince === 0) {
+      this.#roomWaitSince = now;
+      this.#front.waiting.add(this);
+    }
     const waited = now - this.#roomWaitSince;
     if (waited < this.#front.limits.roomWaitMs && this.session.transaction?.open !== true)
       return bodyAnswer.wait;
@@ -239,6 +246,7 @@ export class RespConnection implements Reader, RequestReceiver {
   /** Goes on with a request that waited for room, if there is some by now. */
   retryRoom(): void {
     if (this.#roomWaitSince !== 0) this.#goOn();
+    if (this.#roomWaitSince === 0) this.#front.waiting.delete(this);
   }
 
   /** Whether the peer has neither taken nor sent anything, in the middle of a value, for too long. */
@@ -248,7 +256,9 @@ export class RespConnection implements Reader, RequestReceiver {
       this.#lastQueued = queued;
       this.#lastProgressAt = now;
     }
-    const busy = queued > 0 || (this.#decoder.inBody && this.#roomWaitSince === 0);
+    const { inBody, heldBytes } = this.#decoder;
+    const midRequest = inBody || heldBytes > LARGE_PART_BYTES;
+    const busy = queued > 0 || (midRequest && this.#roomWaitSince === 0);
     return busy && now - Math.max(this.#lastProgressAt, this.session.lastActiveAt) > stallMs;
   }
 
@@ -303,6 +313,7 @@ export class RespConnection implements Reader, RequestReceiver {
   /** Sends what the turn gave rise to. Answers whether to go on reading. */
   #endTurn(): boolean {
     if (this.#front.reply.pendingBytes > 0) this.flush();
+    if (this.#roomWaitSince === 0) this.#front.retryWaiting();
     if (this.#finishing && !this.#decoder.inBody && !this.#decoder.suspended) this.close();
     if (this.#closing) {
       this.#socket?.end();
@@ -330,7 +341,7 @@ export class RespConnection implements Reader, RequestReceiver {
     this.#unwritten -= this.#writing[this.#writingHead + 1];
     this.#writingHead += 2;
     if (this.#writingHead === this.#writing.length) this.#writing.length = this.#writingHead = 0;
-    if (slot !== 0) this.#front.ram.slots.release(slot);
+    if (slot !== 0 && this.#front.ram.slots.release(slot)) this.#front.retryWaiting();
     if (
       this.#decoder.suspended &&
       this.#roomWaitSince === 0 &&
@@ -351,6 +362,8 @@ export class RespConnection implements Reader, RequestReceiver {
     this.leaveLanding();
     for (const slot of this.#decoder.openBodies) if (slot > 0) ram.cancel(slot);
     this.session.transaction?.discard();
+    this.#front.waiting.delete(this);
+    this.#front.retryWaiting();
     this.#front.monitors.delete(this.session);
     this.#front.sessions.delete(this.session.id);
   }

@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import type { Request } from "../../wire/resp/request.ts";
 import { formatBytes } from "../../util/units.ts";
 import type { Command } from "./command.ts";
@@ -11,6 +12,11 @@ export function dispatch(session: Session, request: Request): void {
   front.commandsProcessed++;
   session.commands++;
   if (command === undefined) {
+    if (isHttp(request)) {
+      front.options.logger.warn({ client: session.connection.address }, "HTTP on the RESP port");
+      session.connection.close();
+      return;
+    }
     refuse(session, request, undefined, unknownCommand(request));
     return;
   }
@@ -44,8 +50,10 @@ export function dispatch(session: Session, request: Request): void {
       );
       return;
     }
-    transaction.queue.push({ command, request: request.detach() });
-    session.reply.simple("QUEUED");
+    if (transaction.add(command, request, front.limits.requestBytes))
+      session.reply.simple("QUEUED");
+    else
+      refuse(session, request, command, "ERR the commands of one transaction take too much memory");
     return;
   }
   run(session, command, request);
@@ -91,6 +99,11 @@ function refuse(
 function tooLong({ front, tooLongBytes }: Session): string {
   const limit = formatBytes(front.maxValueBytes);
   return `ERR an argument of ${formatBytes(tooLongBytes)} is too long: a value may have ${limit} here (the limit max-value and half of ram-size), any other argument less`;
+}
+
+/** A browser was made to talk to this port (cross-protocol scripting): answer nothing at all. */
+function isHttp(request: Request): boolean {
+  return request.is(0, "POST") || request.is(0, "HOST:");
 }
 
 function unknownCommand(request: Request): string {

@@ -4,6 +4,7 @@ import { defaultRequestLimits } from "../../wire/resp/request-decoder.ts";
 import { ReadWindow } from "../../wire/resp/read-window.ts";
 import { ReplyWriter } from "../../wire/resp/reply-writer.ts";
 import { Collections } from "./collections.ts";
+import type { RespConnection } from "./connection.ts";
 import type { CommandTable } from "./command-table.ts";
 import { type RespLimits, type RespServerOptions, defaultRespLimits } from "./options.ts";
 import { Rates } from "./rates.ts";
@@ -24,6 +25,8 @@ export class FrontState {
   readonly slowLog: SlowLog;
   readonly sessions: Map<number, Session> = new Map();
   readonly monitors: Set<Session> = new Set();
+  /** Clients with a value that waits for memory. */
+  readonly waiting: Set<RespConnection> = new Set();
   readonly window: ReadWindow = new ReadWindow();
   readonly reply: ReplyWriter = new ReplyWriter();
   readonly rates: Rates = new Rates();
@@ -49,6 +52,7 @@ export class FrontState {
   /** Bytes of slots that connections hold for values they expect. */
   landingBytes = 0;
   #nextSession = 1;
+  #retryDue = false;
 
   constructor(options: RespServerOptions, commands: CommandTable) {
     this.options = options;
@@ -86,6 +90,16 @@ export class FrontState {
     if (entry !== 0) return this.ram.entries.version(entry);
     const collection = this.collections.find(Buffer.from(key).toString("latin1"), keyspace);
     return collection === undefined ? 0 : -collection.version;
+  }
+
+  /** Memory may have come free: lets those who wait for it try again, after this turn. */
+  retryWaiting(): void {
+    if (this.waiting.size === 0 || this.#retryDue) return;
+    this.#retryDue = true;
+    setImmediate(() => {
+      this.#retryDue = false;
+      for (const connection of this.waiting) connection.retryRoom();
+    });
   }
 
   /** Whether connections may hold `bytes` more for values they expect: a sixteenth of the tier. */

@@ -130,10 +130,10 @@ export class RespServer {
     state.ram.sweep(SWEPT_PER_TICK);
     state.collections.sweep(SWEPT_PER_TICK);
     state.rates.sample(state);
+    state.retryWaiting();
     const checkAll = this.#ticks % TICKS_PER_CLIENT_CHECK === 0;
     const now = state.now();
     for (const connection of this.#connections) {
-      if (connection.isWaitingForRoom) connection.retryRoom();
       if (!checkAll) continue;
       const { idleMs, stallMs } = state.limits;
       const idle = idleMs > 0 && now - connection.session.lastActiveAt > idleMs;

@@ -2,6 +2,9 @@ import type { Request } from "../../wire/resp/request.ts";
 import type { Command } from "./command.ts";
 import type { FrontState } from "./front-state.ts";
 
+/** Assumed overhead of a queued command. */
+const QUEUED_COMMAND_BYTES = 200;
+
 interface Watched {
   readonly key: Buffer;
   readonly keyspace: number;
@@ -17,6 +20,7 @@ export class Transaction {
   /** A queued command was refused, so that EXEC must fail. */
   failed = false;
   readonly queue: { readonly command: Command; readonly request: Request }[] = [];
+  #queuedBytes = 0;
 
   constructor(front: FrontState) {
     this.#front = front;
@@ -36,6 +40,15 @@ export class Transaction {
     return this.#watched.every(
       ({ key, keyspace, version }) => this.#front.versionOf(key, keyspace) === version,
     );
+  }
+
+  /** Queues a command. Returns false, and does not, when all of them would take more than `limit` bytes. */
+  add(command: Command, request: Request, limit: number): boolean {
+    const copy = request.detach();
+    this.#queuedBytes += copy.bytes.length + QUEUED_COMMAND_BYTES;
+    if (this.#queuedBytes > limit) return false;
+    this.queue.push({ command, request: copy });
+    return true;
   }
 
   /** Frees the slots of values that were queued and will not be stored. */

@@ -154,6 +154,20 @@ describe("memory", () => {
     expect(tier.usedBytes).toBeLessThanOrEqual(8 * MIB);
   });
 
+  test("stays well filled while sizes differ", () => {
+    const tier = new RamTier({ capacityBytes: 64 * MIB, seed: 1 });
+    let seed = 1;
+    let filled = 0;
+    const rounds = 3000;
+    for (let round = 0; round < rounds; round++) {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+      const length = Math.floor(1024 * 1024 ** ((seed % 1000) / 1000));
+      expect(put(tier, `key-${round}`, Buffer.allocUnsafe(length))).toBeGreaterThan(0);
+      if (round >= rounds / 2) filled += tier.valueBytes / tier.capacityBytes;
+    }
+    expect(filled / (rounds / 2)).toBeGreaterThan(0.8);
+  });
+
   test("refuses for ever what is more than half of it", () => {
     const tier = new RamTier({ capacityBytes: 8 * MIB });
     put(tier, "here", Buffer.alloc(1000));
