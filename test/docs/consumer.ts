@@ -7,8 +7,16 @@ import { root } from "./markdown.ts";
 
 const require = createRequire(import.meta.url);
 const tsc = join(dirname(require.resolve("typescript/package.json")), "bin", "tsc");
-const flags =
-  "--strict --target es2023 --lib es2023,esnext.disposable --module nodenext --types node --rewriteRelativeImportExtensions";
+const tsconfig = {
+  compilerOptions: {
+    strict: true,
+    target: "es2023",
+    lib: ["es2023", "esnext.disposable"],
+    module: "nodenext",
+    types: ["node"],
+  },
+  files: ["program.ts"],
+};
 
 /**
  * Compiles a TypeScript program in a project of its own, in which this package (as built) is
@@ -23,7 +31,8 @@ export async function runAsConsumer(code: string): Promise<string> {
     symlinkSync(join(root, "node_modules", "@types"), join(modules, "@types"));
     writeFileSync(join(project, "package.json"), '{ "type": "module" }');
     writeFileSync(join(project, "program.ts"), code);
-    await must([tsc, ...flags.split(" "), join(project, "program.ts")]);
+    writeFileSync(join(project, "tsconfig.json"), JSON.stringify(tsconfig));
+    await must([tsc, "-p", project]);
     return await must([join(project, "program.js")]);
   } finally {
     rmSync(project, { recursive: true, force: true });
