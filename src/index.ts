@@ -14,6 +14,7 @@ export type {
   StoreCapabilities,
   StoreStats,
 } from "./store/contract.ts";
+export { TieredStore } from "./store/tiered-store.ts";
 export { type PolicyName, policyNames } from "./store/policies/index.ts";
 export { RamStore } from "./tiers/ram/ram-store.ts";
 export { RamTier, type RamTierOptions } from "./tiers/ram/ram-tier.ts";

@@ -5,6 +5,8 @@
 export interface Block extends Disposable {
   /** The block's bytes, not a copy: valid until released, not to be written. */
   readonly bytes: Uint8Array;
+  /** Milliseconds it had left when it was read, or `undefined` for no limit. */
+  readonly ttlMs: number | undefined;
   /** Ends this hold. Further calls do nothing. */
   release(): void;
 }

@@ -51,9 +51,7 @@ export class RamStore implements BlockStore {
     for (const entry of found.toReversed())
       if (entry === 0) this.tier.counters.misses++;
       else this.tier.read(entry);
-    return found.map((entry) =>
-      entry === 0 ? undefined : new RamBlock(this.tier, this.tier.entries.slot(entry)),
-    );
+    return found.map((entry) => (entry === 0 ? undefined : new RamBlock(this.tier, entry)));
   }
 
   async put(entries: readonly PutEntry[], options?: PutOptions): Promise<PutOutcome[]> {
@@ -172,14 +170,17 @@ export class RamStore implements BlockStore {
 
 class RamBlock implements Block {
   readonly bytes: Uint8Array;
+  readonly ttlMs: number | undefined;
   readonly #tier: RamTier;
   #slot: number;
 
-  constructor(tier: RamTier, slot: number) {
+  constructor(tier: RamTier, entry: number) {
+    const expiresAt = tier.entries.expiresAt(entry);
     this.#tier = tier;
-    this.#slot = slot;
-    tier.slots.retain(slot);
-    this.bytes = tier.slots.value(slot);
+    this.#slot = tier.entries.slot(entry);
+    tier.slots.retain(this.#slot);
+    this.bytes = tier.slots.value(this.#slot);
+    this.ttlMs = expiresAt === 0 ? undefined : expiresAt - tier.now();
   }
 
   release(): void {
