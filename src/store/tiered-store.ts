@@ -46,7 +46,7 @@ export class TieredStore implements BlockStore {
   }
 
   async get(keys: readonly Key[], options?: GetOptions): Promise<(Block | undefined)[]> {
-    const found = new Array<Block | undefined>(keys.length).fill(undefined);
+    const found = keys.map((): Block | undefined => undefined);
     let missing = keys.map((_, index) => index);
     for (const [depth, tier] of this.tiers.entries()) {
       if (missing.length === 0 && depth > 0) break;

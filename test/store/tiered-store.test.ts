@@ -43,10 +43,11 @@ test("a block that was brought nearer keeps its time", async () => {
   expect(await near.has(["k"])).toEqual([false]);
 });
 
+const put = (tier: RamStore, keys: string[]) =>
+  tier.put(keys.map((key) => ({ key, value: Buffer.from(key) })));
+
 test("a chain that lies in turns in both tiers is one prefix hit", async () => {
   const { near, far, store } = chain();
-  const put = (tier: RamStore, keys: string[]) =>
-    tier.put(keys.map((key) => ({ key, value: Buffer.from(key) })));
   await put(near, ["c0", "c1", "c4"]);
   await put(far, ["c2", "c3", "c5", "c7"]);
   expect(await store.match(["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"])).toBe(6);
