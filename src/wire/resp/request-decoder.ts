@@ -69,7 +69,7 @@ export interface RequestReceiver {
 }
 
 /** From this length on an argument that is not at hand whole is read as a body. */
-const BODY_BYTES = 16 * 1024;
+export const BODY_BYTES = 16 * 1024;
 
 const MAX_LINE_BYTES = 64 * 1024;
 /** Small requests among big ones that it takes to give up the landing memory. */
