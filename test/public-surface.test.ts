@@ -28,6 +28,7 @@ test("keepwarm", () => {
       "RamStore",
       "RamTier",
       "RespServer",
+      "TieredStore",
       "errorCodes",
       "isKeepwarmError",
       "policyNames",
