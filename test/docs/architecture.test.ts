@@ -28,3 +28,10 @@ test("ARCHITECTURE.md names no folder or file of src that is not there", () => {
   const present = new Set([...files, ...folders]);
   expect(named.filter((path) => !present.has(path.replace(/\/$/, "")))).toEqual([]);
 });
+
+test("ARCHITECTURE.md has each room on the floor where the check has it", () => {
+  const floors = JSON.parse(readFileSync(join(root, "scripts/floors.json"), "utf8")) as string[][];
+  const rows = [...text.matchAll(/^\| +(\d+) \| `src\/([\w.-]+)\/?`/gm)];
+  expect(rows).not.toEqual([]);
+  for (const [, floor, room] of rows) expect(floors[Number(floor)]).toContain(room);
+});
