@@ -75,7 +75,10 @@ export class Request {
       if (digit < 0 || digit > 9) return undefined;
       value = value * 10 + digit;
     }
-    if (value > 2 ** 63) return undefined;
+    if (value > Number.MAX_SAFE_INTEGER) {
+      const exact = BigInt(this.latin1(index));
+      return BigInt.asIntN(64, exact) === exact ? Number(exact) : undefined;
+    }
     return negative ? -value : value;
   }
 
