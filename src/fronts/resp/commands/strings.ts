@@ -263,13 +263,17 @@ function mset(session: Session, request: Request): void {
 
 function msetNx(session: Session, request: Request): void {
   const { reply } = session;
+  if (request.argc % 2 === 0) {
+    dropBodies(session, request);
+    reply.error("ERR wrong number of arguments for 'msetnx' command");
+    return;
+  }
   let present = false;
   for (let index = 1; index < request.argc; index += 2)
     if (isPresent(session, request, index)) present = true;
-  if (request.argc % 2 === 0 || present) {
+  if (present) {
     dropBodies(session, request);
-    if (present) reply.integer(0);
-    else reply.error("ERR wrong number of arguments for 'msetnx' command");
+    reply.integer(0);
     return;
   }
   const problem = storePairs(session, request);
