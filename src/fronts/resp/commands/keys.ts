@@ -92,14 +92,23 @@ function setExpiry(session: Session, request: Request, at: number): boolean {
 }
 
 function mayChangeExpiry(request: Request, before: number, at: number): boolean | string {
-  let allowed = true;
-  for (let index = 3; index < request.argc; index++)
-    if (request.is(index, "NX")) allowed &&= before === 0;
-    else if (request.is(index, "XX")) allowed &&= before !== 0;
-    else if (request.is(index, "GT")) allowed &&= before !== 0 && at > before;
-    else if (request.is(index, "LT")) allowed &&= before === 0 || at < before;
-    else return `ERR Unsupported option ${request.text(index)}`;
-  return allowed;
+  const options = new Set<string>();
+  for (let index = 3; index < request.argc; index++) {
+    const option = request.text(index).toUpperCase();
+    if (!["NX", "XX", "GT", "LT"].includes(option))
+      return `ERR Unsupported option ${request.text(index)}`;
+    options.add(option);
+  }
+  if (options.has("NX") && options.size > 1)
+    return "ERR NX and XX, GT or LT options at the same time are not compatible";
+  if (options.has("GT") && options.has("LT"))
+    return "ERR GT and LT options at the same time are not compatible";
+  return (
+    (before === 0 || !options.has("NX")) &&
+    (before !== 0 || !options.has("XX")) &&
+    ((before !== 0 && at > before) || !options.has("GT")) &&
+    (before === 0 || at < before || !options.has("LT"))
+  );
 }
 
 function expire(unit: ExpiryUnit, name: string) {
@@ -237,24 +246,19 @@ function runKeys(session: Session, request: Request): void {
   for (const key of keys) session.reply.bulk(key);
 }
 
+/** The first key from a random place on. */
 function randomKey(session: Session): void {
-  const { front, reply, keyspace } = session;
-  const { entries, slots } = front.ram;
-  const first = 1 + Math.floor(Math.random() * entries.end);
-  for (let step = 0; step < entries.end && front.ram.countOf(keyspace) > 0; step++) {
-    const entry = 1 + ((first + step) % entries.end);
-    if (entry >= entries.end || !entries.isPresent(entry)) continue;
-    if (entries.keyspace(entry) !== keyspace) continue;
-    reply.bulk(slots.key(entries.slot(entry)));
-    return;
+  const { front, reply } = session;
+  const keys: Uint8Array[] = [];
+  const somewhere = 1 + Math.floor(Math.random() * front.ram.entries.end);
+  for (const start of [somewhere, 0]) {
+    let cursor = start;
+    do cursor = scan(front, cursor, 1, scanFilter(session), collectKeys(keys));
+    while (keys.length === 0 && cursor !== 0);
+    if (keys.length > 0) break;
   }
-  for (let row = 0; row < front.collections.rows; row++) {
-    const collection = front.collections.at(row);
-    if (collection?.keyspace !== keyspace) continue;
-    reply.bulk(Buffer.from(collection.key, "latin1"));
-    return;
-  }
-  reply.nil();
+  if (keys.length === 0) reply.nil();
+  else reply.bulk(keys[0]);
 }
 
 function object(session: Session, request: Request): void {
