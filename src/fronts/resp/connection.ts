@@ -16,6 +16,9 @@ import { Session } from "./session.ts";
 /** A part of a request that is worth as much attention as a value that stopped coming. */
 const LARGE_PART_BYTES = 64 * 1024;
 
+/** How long a client that was told goodbye may take to leave, in ms. */
+const LINGER_MS = 1000;
+
 /** Before a client has shown who it is, it gets by with this much (Redis's own figures). */
 const UNAUTHENTICATED = { maxArguments: 10, maxBulkBytes: 16_384, maxRequestBytes: 65_536 };
 
@@ -104,12 +107,14 @@ export class RespConnection implements Reader, RequestReceiver {
   }
 
   advance(count: number): boolean {
+    if (this.#closing) return this.#ignore(count);
     this.#beginTurn(count);
     this.#decoder.advance(count);
     return this.#endTurn();
   }
 
   push(bytes: Uint8Array): boolean {
+    if (this.#closing) return this.#ignore(bytes.length);
     this.#beginTurn(bytes.length);
     this.#decoder.push(bytes);
     return this.#endTurn();
@@ -214,6 +219,7 @@ export class RespConnection implements Reader, RequestReceiver {
 
   /** Closes once the replies so far are sent. */
   close(): void {
+    if (!this.#closing) this.#lastProgressAt = this.#front.now();
     this.#closing = true;
     this.#decoder.stop();
   }
@@ -235,7 +241,7 @@ export class RespConnection implements Reader, RequestReceiver {
 
   /** Sends bytes outside the order of requests and replies (MONITOR). Too slow a client is closed. */
   send(bytes: Uint8Array): void {
-    if (this.#socket === undefined) return;
+    if (this.#socket === undefined || this.#closing) return;
     if (this.#unwritten > this.#front.limits.outputBytes) {
       this.destroy();
       return;
@@ -249,13 +255,17 @@ export class RespConnection implements Reader, RequestReceiver {
     if (this.#roomWaitSince === 0) this.#front.waiting.delete(this);
   }
 
-  /** Whether the peer has neither taken nor sent anything, in the middle of a value, for too long. */
+  /**
+   * Whether the peer has neither taken nor sent anything, in the middle of a value, for too long, or
+   * stays although the connection is closing.
+   */
   isStalled(now: number, stallMs: number): boolean {
     const queued = this.#queuedBytes();
     if (queued !== this.#lastQueued) {
       this.#lastQueued = queued;
       this.#lastProgressAt = now;
     }
+    if (this.#closing && queued === 0) return now - this.#lastProgressAt > LINGER_MS;
     const { inBody, heldBytes } = this.#decoder;
     const midRequest = inBody || heldBytes > LARGE_PART_BYTES;
     const busy = queued > 0 || (midRequest && this.#roomWaitSince === 0);
@@ -317,9 +327,18 @@ export class RespConnection implements Reader, RequestReceiver {
     if (this.#finishing && !this.#decoder.inBody && !this.#decoder.suspended) this.close();
     if (this.#closing) {
       this.#socket?.end();
-      return false;
+      return true;
     }
     return !this.#decoder.suspended;
+  }
+
+  /**
+   * Reads on after the last reply has been sent: only so is it noticed that the peer closes too, and
+   * closing with unread bytes would reset the connection, which can cost the peer that reply.
+   */
+  #ignore(bytes: number): true {
+    this.#front.bytesIn += bytes;
+    return true;
   }
 
   #goOn(): void {

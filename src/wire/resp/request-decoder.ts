@@ -146,6 +146,7 @@ export class RequestDecoder {
 
   /** Where the next bytes are to be read to. */
   target(): Uint8Array {
+    if (this.#broken) return this.#window.view;
     if (this.#bodyNumber > 0) return this.#receiver.bodyMemory(this.#bodyNumber, this.#bodyDone);
     if (this.#bodyNumber === 0) return this.#window.scratch(this.#bodyLength + 2 - this.#bodyDone);
     if (this.#carryLength > this.#window.headroom) return this.#carry!.subarray(this.#carryLength);
