@@ -1,51 +1,31 @@
 import type { RespConnection } from "../../backends/valkey/connection.ts";
 import { isKeepwarmError, KeepwarmError } from "../../errors.ts";
+import type { ServerStats, TierStats } from "../../fronts/resp/stats.ts";
 import { replyText, ReplyError, type Reply } from "../../wire/resp/reply.ts";
 import { snapshotOfInfo } from "./info.ts";
 
-/** One tier, as `KW.STATS` tells. Counters run since the server started. */
-export interface TierSnapshot {
-  readonly name: string;
-  readonly policy: string;
-  /** 0: no limit. */
-  readonly capacityBytes: number;
-  readonly usedBytes: number;
-  readonly valueBytes?: number;
-  readonly blocks: number;
-  /** 0: no limit. */
-  readonly maxBlocks?: number;
-  readonly hits: number;
-  readonly misses: number;
-  readonly hitBytes?: number;
-  readonly stored?: number;
-  readonly storedBytes?: number;
-  readonly evicted: number;
-  readonly evictedBytes?: number;
-  readonly expired: number;
-  readonly rejected?: number;
-  readonly pinned?: number;
-  readonly inflightBytes?: number;
-}
+/** One tier, as `KW.STATS` tells, or as much of it as INFO has. Counters run since the server started. */
+export type TierSnapshot = Partial<TierStats> &
+  Pick<
+    TierStats,
+    | "name"
+    | "policy"
+    | "capacityBytes"
+    | "usedBytes"
+    | "blocks"
+    | "hits"
+    | "misses"
+    | "evicted"
+    | "expired"
+  >;
 
 /** What a server says of itself: all of it from Keepwarm, the common part from Redis or Valkey. */
-export interface Snapshot {
+export interface Snapshot
+  extends
+    Pick<ServerStats, "version" | "pid" | "uptimeSeconds" | "clients" | "traffic" | "keyspace">,
+    Partial<Pick<ServerStats, "node" | "listeners" | "commands">> {
   readonly product: "keepwarm" | "valkey" | "redis";
-  readonly version: string;
-  readonly pid: number;
-  readonly uptimeSeconds: number;
-  readonly node?: string;
-  readonly listeners?: Readonly<Record<string, string>>;
   readonly tiers: readonly TierSnapshot[];
-  readonly clients: { readonly connected: number; readonly max: number; readonly rejected: number };
-  readonly traffic: {
-    readonly commands: number;
-    readonly bytesIn: number;
-    readonly bytesOut: number;
-  };
-  readonly keyspace: { readonly hits: number; readonly misses: number };
-  readonly commands?: Readonly<
-    Record<string, { readonly calls: number; readonly p50Us: number; readonly p99Us: number }>
-  >;
 }
 
 /** Asks `KW.STATS`; a server that does not know it is asked `INFO`. */

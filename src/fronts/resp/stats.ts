@@ -1,3 +1,4 @@
+import type { StoreStats } from "../../store/contract.ts";
 import type { FrontState } from "./front-state.ts";
 
 /** What KW.STATS reports: counters since the start, but for what is named as now. */
@@ -20,28 +21,11 @@ export interface ServerStats {
   readonly commands: Readonly<Record<string, CommandStats>>;
 }
 
-interface TierStats {
-  readonly name: string;
+/** A tier's counters, and what only this server knows of it. */
+export interface TierStats extends StoreStats {
   readonly policy: string;
-  readonly capacityBytes: number;
-  /** Now, with all overhead. */
-  readonly usedBytes: number;
-  /** Now, of the values alone. */
-  readonly valueBytes: number;
-  /** Now. */
-  readonly blocks: number;
   /** 0: no limit. */
   readonly maxBlocks: number;
-  readonly hits: number;
-  readonly misses: number;
-  readonly hitBytes: number;
-  readonly stored: number;
-  readonly storedBytes: number;
-  readonly evicted: number;
-  readonly evictedBytes: number;
-  readonly expired: number;
-  /** Values that found no room. */
-  readonly rejected: number;
   readonly pinned: number;
   /** Now, in values on their way in. */
   readonly inflightBytes: number;
