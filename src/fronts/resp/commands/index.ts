@@ -4,12 +4,14 @@ import { clusterCommands } from "./cluster.ts";
 import { commandCommands } from "./command.ts";
 import { configCommands } from "./config.ts";
 import { connectionCommands } from "./connection.ts";
+import { expiryCommands } from "./expiry.ts";
 import { hashCommands } from "./hashes.ts";
 import { infoCommands } from "./info.ts";
 import { keepwarmCommands } from "./keepwarm.ts";
 import { keyCommands } from "./keys.ts";
 import { listCommands } from "./lists.ts";
 import { memoryCommands } from "./memory.ts";
+import { scanCommands } from "./scan.ts";
 import { scriptingCommands } from "./scripting.ts";
 import { serverCommands } from "./server.ts";
 import { stringCommands } from "./strings.ts";
@@ -21,6 +23,8 @@ export const commandSpecs: readonly CommandSpec[] = [
   ...clientCommands,
   ...stringCommands,
   ...keyCommands,
+  ...expiryCommands,
+  ...scanCommands,
   ...listCommands,
   ...hashCommands,
   ...transactionCommands,
