@@ -11,6 +11,7 @@ import { MAX_KEY_BYTES } from "../../store/contract.ts";
 import { NO_ROOM, TOO_LARGE } from "../../tiers/ram/ram-tier.ts";
 import { dispatch } from "./dispatch.ts";
 import type { FrontState } from "./front-state.ts";
+import { LandingSlot } from "./landing-slot.ts";
 import { Session } from "./session.ts";
 
 /** A part of a request that is worth as much attention as a value that stopped coming. */
@@ -35,18 +36,12 @@ export class RespConnection implements Reader, RequestReceiver {
   readonly address: string;
   readonly #front: FrontState;
   readonly #decoder: RequestDecoder;
+  readonly #landing: LandingSlot;
   #socket: Socket | undefined;
   /** Pairs of slot (0: none) and bytes of writes under way, oldest first. */
   readonly #writing: number[] = [];
   #writingHead = 0;
   #unwritten = 0;
-  /** A slot that the next request is read into, in the expectation of another value like the last. */
-  #landing: Buffer | undefined;
-  #landingSlot = 0;
-  #landingIsStale = false;
-  #expectedLength = 0;
-  #lengthRepeats = false;
-  #expectedKeyLength = 0;
   #closing = false;
   #finishing = false;
   #roomWaitSince = 0;
@@ -56,6 +51,7 @@ export class RespConnection implements Reader, RequestReceiver {
 
   constructor(front: FrontState, address: string, readMode: ReadMode) {
     this.#front = front;
+    this.#landing = new LandingSlot(front);
     this.address = address;
     this.readMode = readMode;
     const user = front.users.default;
@@ -139,7 +135,7 @@ export class RespConnection implements Reader, RequestReceiver {
     }
     const keyLength = request.length(key);
     if (this.session.user === undefined || keyLength > MAX_KEY_BYTES) return bodyAnswer.discard;
-    this.#expect(length, keyLength);
+    this.#landing.expect(length, keyLength);
     const slot =
       length > this.#front.limits.valueBytes
         ? TOO_LARGE
@@ -165,41 +161,17 @@ export class RespConnection implements Reader, RequestReceiver {
   }
 
   landing(): Buffer | undefined {
-    if (this.#landingIsStale) this.leaveLanding();
-    if (this.#landing !== undefined) return this.#landing;
-    const { ram } = this.#front;
-    if (!this.#lengthRepeats || !this.#front.hasLandingRoom(this.#expectedLength)) return undefined;
-    const slot = ram.reserveLanding(this.#expectedLength, this.#expectedKeyLength);
-    if (slot === 0) return undefined;
-    this.#landingSlot = slot;
-    this.#landing = ram.slots.memory(slot);
-    this.#front.landingBytes += this.#landing.length;
-    return this.#landing;
+    return this.#landing.memory();
   }
 
   land(request: Request, index: number, start: number, length: number): number {
     const key = this.#blockKey(request, index);
-    const slot = this.#landingSlot;
-    if (key === 0 || slot === 0 || this.session.user === undefined) return 0;
-    this.#expect(length, request.length(key));
-    if (!this.#front.ram.slots.place(slot, start, length, request.length(key))) {
-      // Other values come now. The request is still being decoded from this memory: free it later.
-      this.#landingIsStale = true;
-      return 0;
-    }
-    this.#front.landingBytes -= this.#landing!.length;
-    this.#landing = undefined;
-    this.#landingSlot = 0;
-    return slot;
+    if (key === 0 || this.session.user === undefined) return 0;
+    return this.#landing.take(start, length, request.length(key));
   }
 
   leaveLanding(): void {
-    this.#landingIsStale = false;
-    if (this.#landing === undefined) return;
-    this.#front.landingBytes -= this.#landing.length;
-    this.#front.ram.cancel(this.#landingSlot);
-    this.#landing = undefined;
-    this.#landingSlot = 0;
+    this.#landing.leave();
   }
 
   bodyMemory(slot: number, from: number): Uint8Array {
@@ -277,12 +249,6 @@ export class RespConnection implements Reader, RequestReceiver {
     const command = this.#front.commands.find(request);
     if (command?.spec.block?.(index) !== true) return 0;
     return command.name === "mset" || command.name === "msetnx" ? index - 1 : 1;
-  }
-
-  #expect(length: number, keyLength: number): void {
-    this.#lengthRepeats = length === this.#expectedLength;
-    this.#expectedLength = length;
-    this.#expectedKeyLength = keyLength;
   }
 
   /** Hands the replies collected so far to the socket. */
@@ -378,7 +344,7 @@ export class RespConnection implements Reader, RequestReceiver {
       const slot = this.#writing[this.#writingHead];
       if (slot !== 0) ram.slots.release(slot);
     }
-    this.leaveLanding();
+    this.#landing.leave();
     for (const slot of this.#decoder.openBodies) if (slot > 0) ram.cancel(slot);
     this.session.transaction?.discard();
     this.#front.waiting.delete(this);
