@@ -83,6 +83,7 @@ export const memoryCommands: readonly CommandSpec[] = [
     name: "memory",
     arity: -2,
     flags: ["readonly"],
+    keys: [2, 2, 1],
     group: "server",
     summary: "About memory: USAGE of a key, STATS, DOCTOR.",
     run: memory,
