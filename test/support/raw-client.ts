@@ -157,3 +157,11 @@ export function asText(reply: Reply): TextReply {
     return new Map([...reply].map(([key, value]) => [asText(key), asText(value)]));
   return reply;
 }
+
+/** A flat list of names and values, RESP2's form of a map, as an object. */
+export function pairs(reply: TextReply): Record<string, TextReply> {
+  const words = reply as TextReply[];
+  const found: Record<string, TextReply> = {};
+  for (let i = 0; i < words.length; i += 2) found[words[i] as string] = words[i + 1];
+  return found;
+}
