@@ -167,6 +167,7 @@ export class RespConnection implements Reader, RequestReceiver {
   land(request: Request, index: number, start: number, length: number): number {
     const key = this.#blockKey(request, index);
     if (key === 0 || this.session.user === undefined) return 0;
+    if (length > this.#front.limits.valueBytes) return 0;
     return this.#landing.take(start, length, request.length(key));
   }
 
