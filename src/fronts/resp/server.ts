@@ -11,6 +11,8 @@ import type { RespServerOptions } from "./options.ts";
 const TICK_MS = 100;
 const SWEPT_PER_TICK = 2000;
 const TICKS_PER_CLIENT_CHECK = 10;
+/** How long a client that is turned away may take to hang up. */
+const GOODBYE_MS = 1000;
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
 
 /**
@@ -103,8 +105,7 @@ export class RespServer {
     const { state } = this;
     if (state.sessions.size >= state.limits.clients || this.#draining) {
       state.connectionsRejected++;
-      accepted.on("error", () => {});
-      accepted.end("-ERR max number of clients reached\r\n");
+      turnAway(accepted);
       return;
     }
     state.connectionsAccepted++;
@@ -154,6 +155,15 @@ export class RespServer {
       },
     );
   }
+}
+
+/** Says why, and reads on until the peer has hung up too: only then does a socket close by itself. */
+function turnAway(socket: net.Socket): void {
+  const timeout = setTimeout(() => socket.destroy(), GOODBYE_MS);
+  socket.on("error", () => {});
+  socket.on("close", () => clearTimeout(timeout));
+  socket.resume();
+  socket.end("-ERR max number of clients reached\r\n");
 }
 
 function listenError(error: unknown, host: string, port: number): unknown {
