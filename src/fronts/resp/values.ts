@@ -111,8 +111,7 @@ export function storeBytes(
   const length = end - start;
   const slot =
     length > front.limits.valueBytes ? TOO_LARGE : front.ram.reserve(length, request.length(key));
-  if (slot === TOO_LARGE)
-    return `ERR a value of ${formatBytes(length)} is too long: ${formatBytes(front.maxValueBytes)} is the limit here (max-value, and half of ram-size)`;
+  if (slot === TOO_LARGE) return tooLong(session, length);
   dropCollection(session, request, key);
   if (slot === NO_ROOM) {
     drop(session, request, key);
@@ -121,6 +120,22 @@ export function storeBytes(
   source.copy(front.ram.slots.piece(slot), front.ram.slots.valueOffset(slot), start, end);
   publish(session, request, key, slot, expiresAt);
   return undefined;
+}
+
+/** Why argument `value` can never be stored under argument `key`, or `undefined`. */
+export function storeProblem(
+  session: Session,
+  request: Request,
+  key: number,
+  value: number,
+): string | undefined {
+  const length = request.body(value) === undefined ? request.length(value) : 0;
+  if (length > session.front.maxValueBytes) return tooLong(session, length);
+  return keyProblem(request, key);
+}
+
+function tooLong({ front }: Session, length: number): string {
+  return `ERR a value of ${formatBytes(length)} is too long: ${formatBytes(front.maxValueBytes)} is the limit here (max-value, and half of ram-size)`;
 }
 
 function publish(

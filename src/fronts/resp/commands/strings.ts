@@ -13,6 +13,7 @@ import {
   replyValue,
   storeArgument,
   storeBytes,
+  storeProblem,
 } from "../values.ts";
 
 /** APPEND copies the value each time: it is for small things. */
@@ -65,16 +66,9 @@ function set(session: Session, request: Request): void {
   }
   const entry = findEntry(session, request, 1);
   const collection = entry === 0 ? findCollection(session, request, 1) : undefined;
-  if (options.get && collection !== undefined) {
-    dropBody(session, request, 2);
-    reply.error(WRONG_TYPE);
-    return;
-  }
+  if (options.get && !replyOld(session, request, entry)) return;
   const present = entry !== 0 || collection !== undefined;
   const refused = present ? options.ifAbsent : options.ifPresent;
-  if (options.get)
-    if (entry === 0) reply.nil();
-    else replyValue(session, entry);
   if (refused) {
     dropBody(session, request, 2);
     if (!options.get) reply.nil();
@@ -128,16 +122,24 @@ function setNx(session: Session, request: Request): void {
   else session.reply.error(problem);
 }
 
-function getSet(session: Session, request: Request): void {
-  const entry = findEntry(session, request, 1);
-  if (entry === 0 && findCollection(session, request, 1) !== undefined) {
+/** Replies with the value that is about to be replaced. False, and an error, when it cannot be. */
+function replyOld(session: Session, request: Request, entry: number): boolean {
+  const { reply } = session;
+  const isCollection = entry === 0 && findCollection(session, request, 1) !== undefined;
+  const problem = isCollection ? WRONG_TYPE : storeProblem(session, request, 1, 2);
+  if (problem !== undefined) {
     dropBody(session, request, 2);
-    session.reply.error(WRONG_TYPE);
-    return;
+    reply.error(problem);
+    return false;
   }
-  if (entry === 0) session.reply.nil();
+  if (entry === 0) reply.nil();
   else replyValue(session, entry);
-  storeArgument(session, request, 1, 2, 0);
+  return true;
+}
+
+function getSet(session: Session, request: Request): void {
+  if (replyOld(session, request, findEntry(session, request, 1)))
+    storeArgument(session, request, 1, 2, 0);
 }
 
 function getDel(session: Session, request: Request): void {
