@@ -243,6 +243,8 @@ test("a key may have 1 to 1024 bytes", async () => {
     expect(await client.ask("SET", "k".repeat(1024), value)).toBe("OK");
     expect(await client.refusal("SET", "k".repeat(1025), value)).toMatch(/1025 bytes is too long/);
     expect(await client.refusal("SET", "", value)).toMatch(/may not be empty/);
+    expect(await client.refusal("SET", "", value, "GET")).toMatch(/may not be empty/);
+    expect(await client.refusal("GETSET", "k".repeat(1025), value)).toMatch(/too long/);
   }
   expect(await front.leftReserved()).toBe(0);
 });
