@@ -334,6 +334,7 @@ export class RespConnection implements Reader, RequestReceiver {
       this.#unwritten <= this.#front.limits.outputBytes / 2
     )
       this.#goOn();
+    if (this.#finishing && !this.#closing) this.finish();
   }
 
   #afterClose(): void {
