@@ -52,7 +52,7 @@ test.runIf(onLinux)(
       idle.push(...batch);
     }
     await bystander.check();
-  expect((residentBytes(pid) - before) / CLIENTS).toBeLessThan(BYTES_PER_CLIENT);
+    expect((residentBytes(pid) - before) / CLIENTS).toBeLessThan(BYTES_PER_CLIENT);
 
     const refused = Array.from({ length: 20 }, () => new Peer(port));
     for (const peer of refused) {
