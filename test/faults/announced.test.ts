@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Front } from "./support/front.ts";
-import { MIB, encode, pattern, setHeader } from "./support/peer.ts";
+import { MIB, PATIENCE, encode, pattern, setHeader } from "./support/peer.ts";
 
 // Memory is set aside for what was announced, never more than half of the tier, and not for ever.
 
@@ -123,6 +123,21 @@ test("keys and other words of 15 MiB that never come take no memory either", asy
   front.expectBounded();
   for (const peer of peers) await peer.untilEnded();
   await front.bystander.check();
+  await front.expectNothingLeft();
+});
+
+test("what all clients together hold of unfinished requests is bounded", async () => {
+  await using front = await Front.start();
+  const peers = Array.from({ length: 20 }, () => front.connect());
+  const part = pattern(14 * MIB, 1);
+  for (const peer of peers) peer.write(`*2\r\n$3\r\nGET\r\n$${15 * MIB}\r\n`);
+  for (const peer of peers) peer.write(part);
+  await expect
+    .poll(() => peers.filter((peer) => peer.ended || peer.closed).length, PATIENCE)
+    .toBeGreaterThan(3);
+  await expect.poll(() => front.heldBytes, PATIENCE).toBeLessThanOrEqual(256 * MIB);
+  await front.bystander.check();
+  for (const peer of peers) peer.socket.destroy();
   await front.expectNothingLeft();
 });
 

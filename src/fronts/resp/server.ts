@@ -8,6 +8,8 @@ import { RespConnection } from "./connection.ts";
 import { FrontState } from "./front-state.ts";
 import type { RespServerOptions } from "./options.ts";
 
+/** What the unfinished requests of all clients may take, values apart. */
+const MOST_HELD_BYTES = 256 * 1024 ** 2;
 const TICK_MS = 100;
 const SWEPT_PER_TICK = 2000;
 const TICKS_PER_CLIENT_CHECK = 10;
@@ -132,13 +134,30 @@ export class RespServer {
     state.collections.sweep(SWEPT_PER_TICK);
     state.rates.sample(state);
     state.retryWaiting();
-    const checkAll = this.#ticks % TICKS_PER_CLIENT_CHECK === 0;
+    this.#boundHeldBytes();
+    if (this.#ticks % TICKS_PER_CLIENT_CHECK !== 0) return;
     const now = state.now();
     for (const connection of this.#connections) {
-      if (!checkAll) continue;
       const { idleMs, stallMs } = state.limits;
       const idle = idleMs > 0 && now - connection.session.lastActiveAt > idleMs;
       if (idle || connection.isStalled(now, stallMs)) connection.destroy();
+    }
+  }
+
+  /** Closes those who hold most of unfinished requests while all of them together hold too much. */
+  #boundHeldBytes(): void {
+    let held = 0;
+    for (const { heldBytes } of this.#connections) held += heldBytes;
+    if (held <= MOST_HELD_BYTES) return;
+    const largestFirst = [...this.#connections].toSorted((a, b) => b.heldBytes - a.heldBytes);
+    for (const connection of largestFirst) {
+      if (held <= MOST_HELD_BYTES) return;
+      held -= connection.heldBytes;
+      this.state.options.logger.warn(
+        { client: connection.address, bytes: connection.heldBytes },
+        "closed: unfinished requests of all clients take too much memory",
+      );
+      connection.destroy();
     }
   }
 

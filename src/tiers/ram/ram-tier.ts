@@ -244,14 +244,15 @@ export class RamTier {
       const old = this.entries.replaceSlot(entry, slot);
       this.#valueBytes -= this.slots.length(old);
       this.slots.release(old);
+      this.touch(entry);
     } else {
       entry = this.entries.add(hash, keyspace, slot);
       this.#countByKeyspace[keyspace]++;
       this.#policy.insert(entry, hash, this.slots.bytes(slot));
+      this.entries.setUsedAt(entry, this.#tick());
       if (isPairKey(key, start, end)) this.#joinPair(entry, key, start, end, keyspace);
     }
     this.setExpiry(entry, expiresAt);
-    this.touch(entry);
     return entry;
   }
 

@@ -5,7 +5,7 @@ import { type Argument, encodeRequest } from "../../../src/wire/resp/request-enc
 export const MIB: number = 1024 ** 2;
 
 /** How long a condition may take to come true, in ms: generous, for machines that do much else. */
-const PATIENCE = { timeout: 15_000, interval: 1 };
+export const PATIENCE = { timeout: 15_000, interval: 1 };
 
 /** A request as clients encode it. */
 export function encode(...args: readonly Argument[]): Buffer {
