@@ -22,6 +22,20 @@ export interface RamTierOptions {
   readonly seed?: number;
 }
 
+/** Who is told what happens to entries: the chain that keeps copies of them elsewhere. */
+export interface RamObserver {
+  /** The entry has a new value. */
+  published(entry: number): void;
+  /** The entry was read. */
+  wasRead(entry: number): void;
+  /** The entry is about to go; it can still be looked at. */
+  forgotten(entry: number, why: ForgetReason): void;
+  /** The expiry of an entry was changed after it was published. */
+  expiryChanged(entry: number): void;
+}
+
+export type ForgetReason = "evicted" | "expired" | "removed";
+
 /** Why {@link RamTier.reserve} gave no slot: never in this tier, or not now. */
 export const TOO_LARGE = 0;
 export const NO_ROOM = -1;
@@ -45,6 +59,7 @@ export class RamTier {
   readonly counters: RamCounters = new RamCounters();
   /** How long a key just reported present is safe from eviction, in ms. */
   graceMs: number;
+  observer: RamObserver | undefined;
   readonly #arena: Arena;
   readonly #clock: Clock;
   readonly #startedAt: number;
@@ -157,6 +172,7 @@ export class RamTier {
     this.entries.addHit(entry);
     this.entries.setProtectedUntil(entry, 0);
     this.touch(entry);
+    this.observer?.wasRead(entry);
   }
 
   /** The entry was reported present: renews it and keeps it from eviction for the grace time. */
@@ -252,17 +268,14 @@ export class RamTier {
       this.entries.setUsedAt(entry, this.#tick());
       if (isPairKey(key, start, end)) this.#joinPair(entry, key, start, end, keyspace);
     }
-    this.setExpiry(entry, expiresAt);
+    this.#changeExpiry(entry, expiresAt);
+    this.observer?.published(entry);
     return entry;
   }
 
   /** @param at - ms since 1970, or 0 for never. */
   setExpiry(entry: number, at: number): void {
-    const before = this.entries.expiresAt(entry);
-    if (before === at) return;
-    if (before === 0) this.#expiring++;
-    if (at === 0) this.#expiring--;
-    this.entries.setExpiresAt(entry, at);
+    if (this.#changeExpiry(entry, at)) this.observer?.expiryChanged(entry);
   }
 
   /** Pinned entries are never evicted; they still expire and can be deleted. */
@@ -274,9 +287,7 @@ export class RamTier {
 
   /** Drops the entry and the other half of its pair. */
   remove(entry: number): void {
-    const partner = this.entries.partner(entry);
-    this.#drop(entry);
-    if (partner !== 0) this.#drop(partner);
+    this.#dropPair(entry, "removed");
   }
 
   /** Drops everything, or all of one keyspace. */
@@ -286,7 +297,7 @@ export class RamTier {
         this.entries.isPresent(entry) &&
         (keyspace === undefined || this.entries.keyspace(entry) === keyspace)
       )
-        this.#drop(entry);
+        this.#drop(entry, "removed");
   }
 
   /**
@@ -342,7 +353,16 @@ export class RamTier {
 
   #expire(entry: number): void {
     this.counters.expired++;
-    this.remove(entry);
+    this.#dropPair(entry, "expired");
+  }
+
+  #changeExpiry(entry: number, at: number): boolean {
+    const before = this.entries.expiresAt(entry);
+    if (before === at) return false;
+    if (before === 0) this.#expiring++;
+    if (at === 0) this.#expiring--;
+    this.entries.setExpiresAt(entry, at);
+    return true;
   }
 
   #mustStay(entry: number): boolean {
@@ -364,10 +384,10 @@ export class RamTier {
     if (entry === 0) return false;
     const partner = this.entries.partner(entry);
     this.#countEviction(entry);
-    this.#forget(entry);
+    this.#forget(entry, "evicted");
     if (partner !== 0) {
       this.#countEviction(partner);
-      this.#drop(partner);
+      this.#drop(partner, "evicted");
     }
     return true;
   }
@@ -377,13 +397,20 @@ export class RamTier {
     this.counters.evictedBytes += this.slots.length(this.entries.slot(entry));
   }
 
-  #drop(entry: number): void {
+  #dropPair(entry: number, why: ForgetReason): void {
+    const partner = this.entries.partner(entry);
+    this.#drop(entry, why);
+    if (partner !== 0) this.#drop(partner, why);
+  }
+
+  #drop(entry: number, why: ForgetReason): void {
     this.#policy.remove(entry);
-    this.#forget(entry);
+    this.#forget(entry, why);
   }
 
   /** Takes the entry out of everything but the policy. */
-  #forget(entry: number): void {
+  #forget(entry: number, why: ForgetReason): void {
+    this.observer?.forgotten(entry, why);
     const partner = this.entries.partner(entry);
     if (partner !== 0) this.entries.setPartner(partner, 0);
     this.setPinned(entry, false);

@@ -1,0 +1,285 @@
+import { partnerKey } from "../../store/pairs.ts";
+import type { RamObserver, RamTier } from "../ram/ram-tier.ts";
+import { Bringing } from "./bringing.ts";
+import type { LowerTier, SettledOutcome } from "./lower-tier.ts";
+import { type WriteMode, type WritePolicy, createWritePolicy } from "./write-policy.ts";
+
+export interface TierChainOptions {
+  readonly ram: RamTier;
+  /** The tier below RAM. Without one the chain is RAM alone. */
+  readonly lower?: LowerTier;
+  /** When a value goes down. Default `"through"`. */
+  readonly writeMode?: WriteMode;
+  /** Most bytes of values that `"back"` keeps in RAM unwritten. Default: an eighth of RAM. */
+  readonly dirtyBytes?: number;
+  /** How long `"back"` waits for a value to be replaced or deleted, in ms. Default 5000. */
+  readonly writeBackMs?: number;
+  /** Most bytes that are read ahead at a time. Default: a sixteenth of RAM; 0 turns it off. */
+  readonly prefetchBytes?: number;
+}
+
+interface Flight {
+  readonly waiting: Bringing[];
+  readonly bytes: number;
+}
+
+/**
+ * RAM and the tier below it as one, for fronts: where a key is, is answered at once; a value that
+ * lies below is brought up to RAM first ({@link bring}) and then served like any other.
+ *
+ * A *place* says where a key is: a RAM entry (positive), a row of the lower tier (negative), or 0.
+ * It is valid until the store changes: do not keep it beyond a turn of the event loop.
+ */
+export class TierChain implements RamObserver {
+  readonly ram: RamTier;
+  readonly lower: LowerTier | undefined;
+  readonly #writes: WritePolicy | undefined;
+  readonly #flights = new Map<number, Flight>();
+  readonly #prefetchLimit: number;
+  #prefetchingBytes = 0;
+  #promoting = false;
+  /** Values that came up from below, and those that were asked for and did not come. */
+  promoted = 0;
+  promotedBytes = 0;
+  failedReads = 0;
+  /** Values read ahead of their being asked for. */
+  prefetched = 0;
+
+  constructor(options: TierChainOptions) {
+    const { ram, lower } = options;
+    this.ram = ram;
+    this.lower = lower;
+    this.#prefetchLimit = options.prefetchBytes ?? Math.floor(ram.capacityBytes / 16);
+    if (lower === undefined) return;
+    ram.observer = this;
+    this.#writes = createWritePolicy(options.writeMode ?? "through", {
+      ram,
+      lower,
+      dirtyBytes: options.dirtyBytes ?? Math.floor(ram.capacityBytes / 8),
+      writeBackMs: options.writeBackMs ?? 5000,
+    });
+  }
+
+  /** The place of `key[start, end)`, or 0. */
+  find(key: Uint8Array, start: number, end: number, keyspace: number): number {
+    const entry = this.ram.find(key, start, end, keyspace);
+    if (entry !== 0 || this.lower === undefined) return entry;
+    return -this.lower.find(key, start, end, keyspace);
+  }
+
+  tierOf(place: number): string {
+    return place > 0 ? "ram" : this.lower!.name;
+  }
+
+  /** Bytes of the value. */
+  length(place: number): number {
+    const { ram } = this;
+    return place > 0 ? ram.slots.length(ram.entries.slot(place)) : this.lower!.length(-place);
+  }
+
+  /** Milliseconds since 1970, or 0 for never. */
+  expiresAt(place: number): number {
+    return place > 0 ? this.ram.entries.expiresAt(place) : this.lower!.expiresAt(-place);
+  }
+
+  setExpiry(place: number, at: number): void {
+    if (place > 0) this.ram.setExpiry(place, at);
+    else this.lower!.setExpiry(-place, at);
+  }
+
+  isPinned(place: number): boolean {
+    return place > 0 ? this.ram.entries.pinned(place) : this.lower!.isPinned(-place);
+  }
+
+  setPinned(place: number, pinned: boolean): void {
+    if (place > 0) this.ram.setPinned(place, pinned);
+    else this.lower!.setPinned(-place, pinned);
+  }
+
+  hits(place: number): number {
+    return place > 0 ? this.ram.entries.hits(place) : this.lower!.hits(-place);
+  }
+
+  idleMs(place: number): number {
+    return place > 0 ? this.ram.idleMs(place) : this.lower!.idleMs(-place);
+  }
+
+  /** The key's bytes: a view, valid in this turn. */
+  key(place: number): Buffer {
+    const { ram } = this;
+    return place > 0 ? ram.slots.key(ram.entries.slot(place)) : this.lower!.key(-place);
+  }
+
+  keyspace(place: number): number {
+    return place > 0 ? this.ram.entries.keyspace(place) : this.lower!.keyspace(-place);
+  }
+
+  /** The key was reported present: renews it and keeps it for a moment. */
+  protect(place: number): void {
+    if (place > 0) this.ram.protect(place);
+    else this.lower!.touch(-place);
+  }
+
+  touch(place: number): void {
+    if (place > 0) this.ram.touch(place);
+    else this.lower!.touch(-place);
+  }
+
+  /** Drops the key everywhere, and the other half of its pair. */
+  remove(place: number): void {
+    if (place > 0) {
+      this.ram.remove(place);
+      return;
+    }
+    const lower = this.lower!;
+    const key = lower.key(-place);
+    const other = partnerKey(key, 0, key.length);
+    const keyspace = lower.keyspace(-place);
+    lower.remove(-place);
+    if (other === undefined) return;
+    const partner = this.ram.find(other, 0, other.length, keyspace);
+    if (partner !== 0) this.ram.remove(partner);
+  }
+
+  /** Drops everything, or all of one keyspace. */
+  clear(keyspace?: number): void {
+    this.lower?.clear(keyspace);
+    this.ram.clear(keyspace);
+  }
+
+  /** Keys of one keyspace, wherever they are. */
+  countOf(keyspace: number): number {
+    const inRam = this.ram.countOf(keyspace);
+    const { lower } = this;
+    return lower === undefined
+      ? inRam
+      : inRam + lower.countOf(keyspace) - lower.countInRam(keyspace);
+  }
+
+  /** All keys, wherever they are. */
+  get count(): number {
+    let count = this.ram.entries.count;
+    if (this.lower !== undefined)
+      for (let keyspace = 0; keyspace < 256; keyspace++)
+        count += this.lower.countOf(keyspace) - this.lower.countInRam(keyspace);
+    return count;
+  }
+
+  /** A {@link Bringing} for the values of one command; `ready` is called when all have come. */
+  newBringing(ready: () => void): Bringing {
+    return new Bringing(this.ram, ready);
+  }
+
+  /**
+   * Lets the value of `key[start, end)` come up if it lies below, and joins a read that is under way.
+   * A value in RAM is renewed, so that those that come up do not push it out.
+   */
+  bring(key: Uint8Array, start: number, end: number, keyspace: number, bringing: Bringing): void {
+    const place = this.find(key, start, end, keyspace);
+    if (place > 0) this.ram.protect(place);
+    else if (place < 0) {
+      bringing.expect();
+      this.#fly(-place).waiting.push(bringing);
+    }
+  }
+
+  /** Reads ahead what lies below and will probably be asked for next: places in that order. */
+  prefetch(places: readonly number[]): void {
+    if (this.lower === undefined) return;
+    for (const place of places) {
+      if (place >= 0 || this.#flights.has(-place)) continue;
+      if (this.#prefetchingBytes + this.lower.length(-place) > this.#prefetchLimit) return;
+      this.prefetched++;
+      this.#fly(-place);
+    }
+  }
+
+  /** Whether the tier below can take a value of this length without turning it down. */
+  hasRoomBelow(valueLength: number): boolean {
+    return this.lower === undefined || !this.lower.isFull(valueLength);
+  }
+
+  /** Writes down what is held back and waits until it is as durable as the settings promise. */
+  async settled(): Promise<SettledOutcome> {
+    this.#writes?.flush?.();
+    return (await this.lower?.settled()) ?? "durable";
+  }
+
+  // RamObserver
+
+  published(entry: number): void {
+    if (this.#promoting) {
+      this.#row(entry, (row) => this.lower!.setInRam(row, true));
+      return;
+    }
+    this.#writes!.published(entry);
+  }
+
+  wasRead(entry: number): void {
+    this.#writes!.wasRead?.(entry);
+  }
+
+  forgotten(entry: number, why: "evicted" | "expired" | "removed"): void {
+    this.#row(entry, (row) => {
+      if (why === "removed") this.lower!.remove(row);
+      else {
+        this.lower!.setInRam(row, false);
+        if (this.ram.entries.hits(entry) > 0) this.lower!.touch(row);
+      }
+    });
+  }
+
+  expiryChanged(entry: number): void {
+    const at = this.ram.entries.expiresAt(entry);
+    this.#row(entry, (row) => this.lower!.setExpiry(row, at));
+  }
+
+  #row(entry: number, act: (row: number) => void): void {
+    const { slots, entries } = this.ram;
+    const key = slots.key(entries.slot(entry));
+    const row = this.lower!.locate(key, 0, key.length, entries.keyspace(entry));
+    if (row !== 0) act(row);
+  }
+
+  #fly(row: number): Flight {
+    let flight = this.#flights.get(row);
+    if (flight !== undefined) return flight;
+    const lower = this.lower!;
+    flight = { waiting: [], bytes: lower.length(row) };
+    this.#flights.set(row, flight);
+    this.#prefetchingBytes += flight.bytes;
+    const version = lower.version(row);
+    void lower.read(row, this.ram).then((slot) => {
+      this.#flights.delete(row);
+      this.#prefetchingBytes -= flight!.bytes;
+      const landed = slot === 0 ? 0 : this.#land(row, version, slot);
+      if (landed === 0) this.failedReads++;
+      for (const bringing of flight!.waiting) bringing.arrive(landed);
+    });
+    return flight;
+  }
+
+  /** Publishes what was read, unless the key was changed meanwhile. Returns the slot, or 0. */
+  #land(row: number, version: number, slot: number): number {
+    const lower = this.lower!;
+    const { ram } = this;
+    if (!lower.isPresent(row) || lower.version(row) !== version) {
+      ram.cancel(slot);
+      return 0;
+    }
+    const key = Buffer.from(lower.key(row));
+    const keyspace = lower.keyspace(row);
+    if (ram.find(key, 0, key.length, keyspace) !== 0) {
+      ram.cancel(slot);
+      return 0;
+    }
+    this.#promoting = true;
+    const entry = ram.publish(slot, key, 0, key.length, keyspace, lower.expiresAt(row));
+    this.#promoting = false;
+    if (entry === 0) return 0;
+    if (lower.isPinned(row)) ram.setPinned(entry, true);
+    this.promoted++;
+    this.promotedBytes += ram.slots.length(slot);
+    return slot;
+  }
+}
