@@ -1,8 +1,9 @@
 // A store in your own program that Redis clients can reach as well.
-import { RamStore, RamTier, RespServer, version } from "keepwarm";
+import { RamStore, RamTier, RespServer, TierChain, version } from "keepwarm";
 
 const ram = new RamTier({ capacityBytes: 64 * 1024 ** 2 });
-const server = await RespServer.listen({ ram, version, logger: console, port: 0 });
+const tiers = new TierChain({ ram });
+const server = await RespServer.listen({ tiers, version, logger: console, port: 0 });
 console.log(`listening on ${server.url}`);
 
 // The program itself needs no socket: a client's GET of "greeting" finds what is put here.

@@ -16,6 +16,7 @@ export type {
 } from "./store/contract.ts";
 export { TieredStore } from "./store/tiered-store.ts";
 export { type PolicyName, policyNames } from "./store/policies/index.ts";
+export { TierChain, type TierChainOptions } from "./tiers/chain/tier-chain.ts";
 export { RamStore } from "./tiers/ram/ram-store.ts";
 export { RamTier, type RamTierOptions } from "./tiers/ram/ram-tier.ts";
 export type { Logger } from "./observe/logger.ts";

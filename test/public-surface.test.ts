@@ -28,6 +28,7 @@ test("keepwarm", () => {
       "RamStore",
       "RamTier",
       "RespServer",
+      "TierChain",
       "TieredStore",
       "errorCodes",
       "isKeepwarmError",
@@ -51,6 +52,7 @@ test("keepwarm", () => {
       "type ScanOptions",
       "type StoreCapabilities",
       "type StoreStats",
+      "type TierChainOptions",
       "version",
     ]
   `);

@@ -4,6 +4,7 @@ import type { RespServerOptions } from "../fronts/resp/options.ts";
 import { RespServer } from "../fronts/resp/server.ts";
 import type { UserOptions } from "../fronts/resp/users.ts";
 import { type Logger, silentLogger } from "../observe/logger.ts";
+import { TierChain } from "../tiers/chain/tier-chain.ts";
 import { RamTier } from "../tiers/ram/ram-tier.ts";
 import { version } from "../util/version.ts";
 import type { Config } from "./schema.ts";
@@ -41,7 +42,7 @@ export async function startServer(
   const tls = tlsOptions(config);
   const { password } = config.auth;
   const resp = await RespServer.listen({
-    ram,
+    tiers: new TierChain({ ram }),
     version,
     logger,
     host: config.resp.host,

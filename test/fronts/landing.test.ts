@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RespServer } from "../../src/fronts/resp/server.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
+import { TierChain } from "../../src/tiers/chain/tier-chain.ts";
 import { RamTier } from "../../src/tiers/ram/ram-tier.ts";
 
 // Values of one length after the other are read to where they stay, in one read with the request
@@ -13,7 +14,12 @@ const ram = new RamTier({ capacityBytes: 64 * 1024 ** 2 });
 let server: RespServer;
 
 beforeAll(async () => {
-  server = await RespServer.listen({ ram, version: "test", logger: silentLogger, port: 0 });
+  server = await RespServer.listen({
+    tiers: new TierChain({ ram }),
+    version: "test",
+    logger: silentLogger,
+    port: 0,
+  });
 });
 afterAll(() => server.close());
 

@@ -3,6 +3,7 @@ import net from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { RespServer } from "../../src/fronts/resp/server.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
+import { TierChain } from "../../src/tiers/chain/tier-chain.ts";
 import { RamTier } from "../../src/tiers/ram/ram-tier.ts";
 
 const MIB = 1024 ** 2;
@@ -13,7 +14,14 @@ afterEach(() => server.close(0));
 async function start(roomWaitMs: number): Promise<RamTier> {
   const ram = new RamTier({ capacityBytes: 8 * MIB });
   const limits = { roomWaitMs };
-  server = await RespServer.listen({ ram, version: "test", logger: silentLogger, port: 0, limits });
+  const tiers = new TierChain({ ram });
+  server = await RespServer.listen({
+    tiers,
+    version: "test",
+    logger: silentLogger,
+    port: 0,
+    limits,
+  });
   return ram;
 }
 

@@ -3,6 +3,7 @@ import { expect, onTestFinished } from "vitest";
 import type { RespServerOptions } from "../../src/fronts/resp/options.ts";
 import { RespServer } from "../../src/fronts/resp/server.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
+import { TierChain } from "../../src/tiers/chain/tier-chain.ts";
 import { RamTier, type RamTierOptions } from "../../src/tiers/ram/ram-tier.ts";
 import { RawClient } from "./raw-client.ts";
 
@@ -25,7 +26,7 @@ export async function startFront(
 ): Promise<Front> {
   const ram = new RamTier({ capacityBytes: 16 * 1024 ** 2, ...tier });
   const server = await RespServer.listen({
-    ram,
+    tiers: new TierChain({ ram }),
     version: "test",
     logger: silentLogger,
     port: 0,

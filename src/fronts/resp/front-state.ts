@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { TierChain } from "../../tiers/chain/tier-chain.ts";
 import type { RamTier } from "../../tiers/ram/ram-tier.ts";
 import { defaultRequestLimits } from "../../wire/resp/request-decoder.ts";
 import { ReadWindow } from "../../wire/resp/read-window.ts";
@@ -17,6 +18,8 @@ export const DATABASES = 16;
 
 /** What all clients of one RESP front share. */
 export class FrontState {
+  readonly tiers: TierChain;
+  /** The first of the tiers. */
   readonly ram: RamTier;
   readonly collections: Collections;
   readonly commands: CommandTable;
@@ -56,7 +59,8 @@ export class FrontState {
 
   constructor(options: RespServerOptions, commands: CommandTable) {
     this.options = options;
-    this.ram = options.ram;
+    this.tiers = options.tiers;
+    this.ram = options.tiers.ram;
     this.commands = commands;
     this.limits = { ...defaultRespLimits, ...options.limits };
     this.collections = new Collections(this.limits.collectionBytes, () => this.ram.now());

@@ -1,6 +1,6 @@
 import type { SecureContextOptions } from "node:tls";
 import type { Logger } from "../../observe/logger.ts";
-import type { RamTier } from "../../tiers/ram/ram-tier.ts";
+import type { TierChain } from "../../tiers/chain/tier-chain.ts";
 import type { UserOptions } from "./users.ts";
 
 /** Limits that keep one client from harming the others. */
@@ -35,7 +35,8 @@ export const defaultRespLimits: RespLimits = {
 };
 
 export interface RespServerOptions {
-  readonly ram: RamTier;
+  /** Where the blocks are: RAM, and the tier below it if there is one. */
+  readonly tiers: TierChain;
   readonly version: string;
   readonly logger: Logger;
   /** Default 127.0.0.1. */

@@ -18,11 +18,11 @@ const GOODBYE_MS = 1000;
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
 
 /**
- * A server that Redis clients of either protocol (RESP2, RESP3) can use, over a RAM tier.
+ * A server that Redis clients of either protocol (RESP2, RESP3) can use, over a chain of tiers.
  *
  * @example
  * ```ts
- * const server = await RespServer.listen({ ram: new RamTier({ capacityBytes }), port: 0, … });
+ * const server = await RespServer.listen({ tiers: new TierChain({ ram }), port: 0, … });
  * console.log(server.url);
  * await server.close();
  * ```

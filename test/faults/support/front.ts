@@ -2,6 +2,7 @@ import { expect } from "vitest";
 import type { RespLimits } from "../../../src/fronts/resp/options.ts";
 import { RespServer } from "../../../src/fronts/resp/server.ts";
 import { silentLogger } from "../../../src/observe/logger.ts";
+import { TierChain } from "../../../src/tiers/chain/tier-chain.ts";
 import { RamTier } from "../../../src/tiers/ram/ram-tier.ts";
 import { Bystander, MIB, Peer } from "./peer.ts";
 
@@ -29,7 +30,7 @@ export class Front implements AsyncDisposable {
     const { limits = {}, capacityBytes = 64 * MIB, password } = options;
     const ram = new RamTier({ capacityBytes });
     const server = await RespServer.listen({
-      ram,
+      tiers: new TierChain({ ram }),
       version: "test",
       logger: silentLogger,
       port: 0,
