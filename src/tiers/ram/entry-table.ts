@@ -1,9 +1,10 @@
-import { grown } from "./columns.ts";
-import { hashKey } from "./key-hash.ts";
+import { grown } from "../columns.ts";
+import { HashRows } from "../hash-rows.ts";
+import { hashKey } from "../key-hash.ts";
 import type { SlotTable } from "./slot-table.ts";
 
-/** Bytes of the columns below and of two bucket heads, per entry. */
-export const ENTRY_ROW_BYTES: number = 8 + 4 * 8 + 2 + 2 * 4;
+/** Bytes of an entry here and in its hash table. */
+export const ENTRY_ROW_BYTES: number = HashRows.ROW_BYTES + 8 + 4 * 6 + 2;
 
 /** Unit of the table's short times: 100 ms. */
 export const TICK_MS = 100;
@@ -15,21 +16,11 @@ export const TICK_MS = 100;
  * collector nothing. An entry is a number from 1 that stays the same for as long as its key is
  * present, also when the value is replaced; a walk in the order of the numbers therefore meets every
  * key that was there all along (SCAN's promise).
- *
- * Buckets grow by linear hashing: each new entry may split one bucket, and no insert ever stops to
- * rehash the table.
  */
 export class EntryTable {
   readonly #slots: SlotTable;
   readonly #seed: number;
-  #heads = new Int32Array(1024);
-  /** Buckets in use are `[0, #base + #split)`; those below `#split` are already split. */
-  #base = 512;
-  #split = 0;
-
-  #hash = new Int32Array(1024);
-  /** Next entry of the bucket; of a free row, the next free row. */
-  #next = new Int32Array(1024);
+  readonly #rows = new HashRows();
   /** 0 in a free row. */
   #slot = new Int32Array(1024);
   #partner = new Int32Array(1024);
@@ -40,9 +31,6 @@ export class EntryTable {
   #expiresAt = new Float64Array(1024);
   #keyspace = new Uint8Array(1024);
   #pinned = new Uint8Array(1024);
-  #rows = 1;
-  #freeRow = 0;
-  #count = 0;
   #lastVersion = 0;
 
   constructor(slots: SlotTable, seed: number) {
@@ -52,7 +40,7 @@ export class EntryTable {
 
   /** Entries present. */
   get count(): number {
-    return this.#count;
+    return this.#rows.count;
   }
 
   /** The version last given to an entry. */
@@ -62,7 +50,7 @@ export class EntryTable {
 
   /** All entries have numbers below this. */
   get end(): number {
-    return this.#rows;
+    return this.#rows.end;
   }
 
   hashOf(key: Uint8Array, start: number, end: number, keyspace: number): number {
@@ -71,23 +59,23 @@ export class EntryTable {
 
   /** The entry of `key[start, end)`, or 0. */
   find(key: Uint8Array, start: number, end: number, keyspace: number, hash: number): number {
-    let entry = this.#heads[this.#bucket(hash)];
+    let entry = this.#rows.first(hash);
     while (entry !== 0) {
       if (
-        this.#hash[entry] === hash &&
+        this.#rows.hash(entry) === hash &&
         this.#keyspace[entry] === keyspace &&
         this.#sameKey(entry, key, start, end)
       )
         return entry;
-      entry = this.#next[entry];
+      entry = this.#rows.next(entry);
     }
     return 0;
   }
 
   /** Adds an entry for a key that is not present; its slot must be sealed already. */
   add(hash: number, keyspace: number, slot: number): number {
-    const entry = this.#takeRow();
-    this.#hash[entry] = hash;
+    const entry = this.#rows.add(hash);
+    if (this.#slot.length < this.#rows.capacity) this.#grow(this.#rows.capacity);
     this.#keyspace[entry] = keyspace;
     this.#slot[entry] = slot;
     this.#partner[entry] = 0;
@@ -97,26 +85,12 @@ export class EntryTable {
     this.#expiresAt[entry] = 0;
     this.#pinned[entry] = 0;
     this.#version[entry] = ++this.#lastVersion;
-    const bucket = this.#bucket(hash);
-    this.#next[entry] = this.#heads[bucket];
-    this.#heads[bucket] = entry;
-    this.#count++;
-    if (this.#count > this.#base + this.#split) this.#splitOne();
     return entry;
   }
 
   remove(entry: number): void {
-    const bucket = this.#bucket(this.#hash[entry]);
-    let at = this.#heads[bucket];
-    if (at === entry) this.#heads[bucket] = this.#next[entry];
-    else {
-      while (this.#next[at] !== entry) at = this.#next[at];
-      this.#next[at] = this.#next[entry];
-    }
     this.#slot[entry] = 0;
-    this.#next[entry] = this.#freeRow;
-    this.#freeRow = entry;
-    this.#count--;
+    this.#rows.remove(entry);
   }
 
   /** Gives the entry another slot; returns the one it had. */
@@ -136,7 +110,7 @@ export class EntryTable {
   }
 
   hash(entry: number): number {
-    return this.#hash[entry];
+    return this.#rows.hash(entry);
   }
 
   keyspace(entry: number): number {
@@ -211,51 +185,7 @@ export class EntryTable {
     return true;
   }
 
-  #bucket(hash: number): number {
-    const bucket = hash & (this.#base - 1);
-    return bucket < this.#split ? hash & (2 * this.#base - 1) : bucket;
-  }
-
-  #splitOne(): void {
-    const from = this.#split++;
-    const to = from + this.#base;
-    const mask = 2 * this.#base - 1;
-    if (to >= this.#heads.length) this.#heads = grown(this.#heads, this.#heads.length * 2);
-    let entry = this.#heads[from];
-    let stay = 0;
-    let move = 0;
-    while (entry !== 0) {
-      const next = this.#next[entry];
-      if ((this.#hash[entry] & mask) === from) {
-        this.#next[entry] = stay;
-        stay = entry;
-      } else {
-        this.#next[entry] = move;
-        move = entry;
-      }
-      entry = next;
-    }
-    this.#heads[from] = stay;
-    this.#heads[to] = move;
-    if (this.#split === this.#base) {
-      this.#base *= 2;
-      this.#split = 0;
-    }
-  }
-
-  #takeRow(): number {
-    const free = this.#freeRow;
-    if (free !== 0) {
-      this.#freeRow = this.#next[free];
-      return free;
-    }
-    if (this.#rows === this.#hash.length) this.#grow(this.#rows * 2);
-    return this.#rows++;
-  }
-
   #grow(rows: number): void {
-    this.#hash = grown(this.#hash, rows);
-    this.#next = grown(this.#next, rows);
     this.#slot = grown(this.#slot, rows);
     this.#partner = grown(this.#partner, rows);
     this.#version = grown(this.#version, rows);

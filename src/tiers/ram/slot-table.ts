@@ -4,7 +4,7 @@ import {
   writeBulkHeaderBefore,
 } from "../../wire/resp/frame.ts";
 import { type Arena, PAGE_BYTES, PAGES_PER_PIECE } from "./arena.ts";
-import { grown } from "./columns.ts";
+import { grown } from "../columns.ts";
 import { LARGEST_SLAB_BYTES, SlabAllocator } from "./slab-allocator.ts";
 
 /**
