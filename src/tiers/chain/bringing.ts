@@ -7,7 +7,9 @@ import type { RamTier } from "../ram/ram-tier.ts";
 export class Bringing {
   readonly #ram: RamTier;
   readonly #ready: () => void;
-  readonly #held: number[] = [];
+  /** Slots of values that have come up, and of those that were in RAM all along. */
+  readonly #brought = new Set<number>();
+  readonly #kept: number[] = [];
   #pending = 0;
   #released = false;
 
@@ -21,6 +23,17 @@ export class Bringing {
     return this.#pending;
   }
 
+  /** Whether the slot's value has come up for this command. */
+  hasBrought(slot: number): boolean {
+    return this.#brought.has(slot);
+  }
+
+  /** Keeps a value that is in RAM from leaving. */
+  keep(slot: number): void {
+    this.#ram.slots.retain(slot);
+    this.#kept.push(slot);
+  }
+
   expect(): void {
     this.#pending++;
   }
@@ -29,9 +42,9 @@ export class Bringing {
   arrive(slot: number): void {
     this.#pending--;
     if (this.#released) return;
-    if (slot !== 0) {
+    if (slot !== 0 && !this.#brought.has(slot)) {
       this.#ram.slots.retain(slot);
-      this.#held.push(slot);
+      this.#brought.add(slot);
     }
     if (this.#pending === 0) this.#ready();
   }
@@ -39,7 +52,9 @@ export class Bringing {
   /** The command has run, or will not: lets go of everything. */
   release(): void {
     this.#released = true;
-    for (const slot of this.#held) this.#ram.slots.release(slot);
-    this.#held.length = 0;
+    for (const slot of this.#brought) this.#ram.slots.release(slot);
+    for (const slot of this.#kept) this.#ram.slots.release(slot);
+    this.#brought.clear();
+    this.#kept.length = 0;
   }
 }

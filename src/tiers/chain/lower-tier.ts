@@ -1,3 +1,4 @@
+import type { StoreStats } from "../../store/contract.ts";
 import type { RamTier } from "../ram/ram-tier.ts";
 
 /**
@@ -27,7 +28,7 @@ export interface LowerTier {
   setExpiry(row: number, at: number): void;
   isPinned(row: number): boolean;
   setPinned(row: number, pinned: boolean): void;
-  /** Grows whenever the key gets another value. */
+  /** Grows whenever the row gets another value, of the same key or, when it is used again, of another. */
   version(row: number): number;
   hits(row: number): number;
   idleMs(row: number): number;
@@ -36,7 +37,7 @@ export interface LowerTier {
   /** Whether RAM has the same value. */
   isInRam(row: number): boolean;
   setInRam(row: number, inRam: boolean): void;
-  /** Rows of a keyspace that RAM has too. */
+  /** Of the rows that {@link countOf} counts, those that RAM has too. */
   countInRam(keyspace: number): number;
   /** Drops the row and the other half of its pair, now and after a restart. */
   remove(row: number): void;
@@ -53,7 +54,16 @@ export interface LowerTier {
   read(row: number, ram: RamTier): Promise<number>;
   /** Resolves when everything given to it so far is as durable as the settings promise. */
   settled(): Promise<SettledOutcome>;
+  /** A client asked for a key that is neither in RAM nor here: counts a miss. */
+  countMiss(): void;
+  /** Its figures. A hit is a value that was read whole, asked for or ahead of that. */
+  stats(): LowerTierStats;
+  /** Called by the tier when {@link isFull} may have become false. Set by the chain. */
+  onRoom: (() => void) | undefined;
 }
+
+/** What every store counts, and whatever else this one does. */
+export type LowerTierStats = StoreStats & Readonly<Record<string, unknown>>;
 
 /** What became of the writes: `"lost"` when one of them could not be made durable. */
 export type SettledOutcome = "durable" | "lost";

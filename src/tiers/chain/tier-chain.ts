@@ -1,7 +1,7 @@
 import { partnerKey } from "../../store/pairs.ts";
 import type { RamObserver, RamTier } from "../ram/ram-tier.ts";
 import { Bringing } from "./bringing.ts";
-import type { LowerTier, SettledOutcome } from "./lower-tier.ts";
+import type { LowerTier, LowerTierStats, SettledOutcome } from "./lower-tier.ts";
 import { type WriteMode, type WritePolicy, createWritePolicy } from "./write-policy.ts";
 
 export interface TierChainOptions {
@@ -18,10 +18,20 @@ export interface TierChainOptions {
   readonly prefetchBytes?: number;
 }
 
+/** A value on its way up. */
 interface Flight {
   readonly waiting: Bringing[];
   readonly bytes: number;
+  readonly version: number;
 }
+
+/** A lower tier's own figures, and what the chain counts of it. */
+export type LowerStats = LowerTierStats & {
+  readonly promoted: number;
+  readonly promotedBytes: number;
+  readonly failedReads: number;
+  readonly prefetched: number;
+};
 
 /**
  * RAM and the tier below it as one, for fronts: where a key is, is answered at once; a value that
@@ -36,6 +46,7 @@ export class TierChain implements RamObserver {
   readonly #writes: WritePolicy | undefined;
   readonly #flights = new Map<number, Flight>();
   readonly #prefetchLimit: number;
+  readonly #roomListeners: (() => void)[] = [];
   #prefetchingBytes = 0;
   #promoting = false;
   /** Values that came up from below, and those that were asked for and did not come. */
@@ -52,6 +63,9 @@ export class TierChain implements RamObserver {
     this.#prefetchLimit = options.prefetchBytes ?? Math.floor(ram.capacityBytes / 16);
     if (lower === undefined) return;
     ram.observer = this;
+    lower.onRoom = () => {
+      for (const listener of this.#roomListeners) listener();
+    };
     this.#writes = createWritePolicy(options.writeMode ?? "through", {
       ram,
       lower,
@@ -87,6 +101,11 @@ export class TierChain implements RamObserver {
     else this.lower!.setExpiry(-place, at);
   }
 
+  /** Whether a place still holds the key that it held before this turn's removals. */
+  isPresent(place: number): boolean {
+    return place > 0 ? this.ram.entries.isPresent(place) : this.lower!.isPresent(-place);
+  }
+
   isPinned(place: number): boolean {
     return place > 0 ? this.ram.entries.pinned(place) : this.lower!.isPinned(-place);
   }
@@ -120,6 +139,27 @@ export class TierChain implements RamObserver {
     else this.lower!.touch(-place);
   }
 
+  /**
+   * The entry was read: counts a hit of RAM, or a miss of it when the value has come up for just
+   * this reading.
+   */
+  read(entry: number, bringing?: Bringing): void {
+    const { ram } = this;
+    ram.read(entry);
+    if (bringing === undefined) return;
+    const slot = ram.entries.slot(entry);
+    if (!bringing.hasBrought(slot)) return;
+    ram.counters.hits--;
+    ram.counters.hitBytes -= ram.slots.length(slot);
+    ram.counters.misses++;
+  }
+
+  /** A client asked for a value that is in no tier. */
+  countMiss(): void {
+    this.ram.counters.misses++;
+    this.lower?.countMiss();
+  }
+
   touch(place: number): void {
     if (place > 0) this.ram.touch(place);
     else this.lower!.touch(-place);
@@ -127,18 +167,21 @@ export class TierChain implements RamObserver {
 
   /** Drops the key everywhere, and the other half of its pair. */
   remove(place: number): void {
-    if (place > 0) {
-      this.ram.remove(place);
+    const { ram, lower } = this;
+    if (lower === undefined) {
+      ram.remove(place);
       return;
     }
-    const lower = this.lower!;
-    const key = lower.key(-place);
+    const key = this.key(place);
     const other = partnerKey(key, 0, key.length);
-    const keyspace = lower.keyspace(-place);
-    lower.remove(-place);
+    const keyspace = this.keyspace(place);
+    if (place > 0) ram.remove(place);
+    else lower.remove(-place);
     if (other === undefined) return;
-    const partner = this.ram.find(other, 0, other.length, keyspace);
-    if (partner !== 0) this.ram.remove(partner);
+    const entry = ram.find(other, 0, other.length, keyspace);
+    if (entry !== 0) ram.remove(entry);
+    const row = lower.locate(other, 0, other.length, keyspace);
+    if (row !== 0) lower.remove(row);
   }
 
   /** Drops everything, or all of one keyspace. */
@@ -171,16 +214,21 @@ export class TierChain implements RamObserver {
   }
 
   /**
-   * Lets the value of `key[start, end)` come up if it lies below, and joins a read that is under way.
-   * A value in RAM is renewed, so that those that come up do not push it out.
+   * Keeps the value of `key[start, end)` in RAM if it is there. To be called for all keys of a command
+   * before the first is brought up, so that what comes does not push out what is there.
    */
+  keep(key: Uint8Array, start: number, end: number, keyspace: number, bringing: Bringing): void {
+    const { ram } = this;
+    const entry = ram.find(key, start, end, keyspace);
+    if (entry !== 0) bringing.keep(ram.entries.slot(entry));
+  }
+
+  /** Lets the value of `key[start, end)` come up if it lies below, and joins a read that is under way. */
   bring(key: Uint8Array, start: number, end: number, keyspace: number, bringing: Bringing): void {
     const place = this.find(key, start, end, keyspace);
-    if (place > 0) this.ram.protect(place);
-    else if (place < 0) {
-      bringing.expect();
-      this.#fly(-place).waiting.push(bringing);
-    }
+    if (place >= 0) return;
+    bringing.expect();
+    this.#fly(-place).waiting.push(bringing);
   }
 
   /** Reads ahead what lies below and will probably be asked for next: places in that order. */
@@ -197,6 +245,18 @@ export class TierChain implements RamObserver {
   /** Whether the tier below can take a value of this length without turning it down. */
   hasRoomBelow(valueLength: number): boolean {
     return this.lower === undefined || !this.lower.isFull(valueLength);
+  }
+
+  /** `listener` is called when the tier below may have room again for what it had to turn down. */
+  onRoomBelow(listener: () => void): void {
+    this.#roomListeners.push(listener);
+  }
+
+  /** The lower tier's figures. */
+  lowerStats(): LowerStats | undefined {
+    if (this.lower === undefined) return undefined;
+    const { promoted, promotedBytes, failedReads, prefetched } = this;
+    return { ...this.lower.stats(), promoted, promotedBytes, failedReads, prefetched };
   }
 
   /** Writes down what is held back and waits until it is as durable as the settings promise. */
@@ -242,20 +302,21 @@ export class TierChain implements RamObserver {
   }
 
   #fly(row: number): Flight {
-    let flight = this.#flights.get(row);
-    if (flight !== undefined) return flight;
     const lower = this.lower!;
-    flight = { waiting: [], bytes: lower.length(row) };
+    const version = lower.version(row);
+    const underWay = this.#flights.get(row);
+    if (underWay?.version === version) return underWay;
+    const flight: Flight = { waiting: [], bytes: lower.length(row), version };
     this.#flights.set(row, flight);
     this.#prefetchingBytes += flight.bytes;
-    const version = lower.version(row);
-    void lower.read(row, this.ram).then((slot) => {
-      this.#flights.delete(row);
-      this.#prefetchingBytes -= flight!.bytes;
+    const arrived = (slot: number): void => {
+      if (this.#flights.get(row) === flight) this.#flights.delete(row);
+      this.#prefetchingBytes -= flight.bytes;
       const landed = slot === 0 ? 0 : this.#land(row, version, slot);
-      if (landed === 0) this.failedReads++;
-      for (const bringing of flight!.waiting) bringing.arrive(landed);
-    });
+      if (slot === 0) this.failedReads++;
+      for (const bringing of flight.waiting) bringing.arrive(landed);
+    };
+    lower.read(row, this.ram).then(arrived, () => arrived(0));
     return flight;
   }
 
