@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 import { KeepwarmError } from "../../src/errors.ts";
 import { testCacheFolder } from "../../src/testing/servers/cache-folder.ts";
@@ -8,6 +8,7 @@ import { withLock } from "../../src/testing/servers/lock.ts";
 import { run } from "../../src/testing/servers/run.ts";
 
 const minimum = [3, 9] as const;
+const installTimeoutMs = 30 * 60_000;
 
 /** A Python interpreter that can make virtual environments. */
 export interface Python {
@@ -42,30 +43,53 @@ export async function findPython(command = "python3"): Promise<Python> {
   return { command, version };
 }
 
+/** What a virtual environment holds beside its requirements. */
+export interface EnvironmentOptions {
+  /** Requirements installed as they are, without what they ask for. */
+  readonly bare?: readonly string[];
+  /** Interpreter of another such environment, whose packages are seen behind the own ones. */
+  readonly base?: string;
+}
+
 /**
  * The interpreter of a virtual environment that has `requirements` (as pip takes them). Made the
  * first time, outside of the tree (see `testCacheFolder`), then kept by Python version and set.
+ * Start it as `python -m ...`: programs in its `bin` folder do not find their interpreter.
  *
  * @throws KeepwarmError `NOT_FOUND` when pip cannot install them.
  */
 export async function pythonEnvironment(
   python: Python,
   requirements: readonly string[],
+  { bare = [], base }: EnvironmentOptions = {},
 ): Promise<string> {
-  const key = createHash("sha256").update(requirements.toSorted().join("\n")).digest("hex");
+  const names = [...requirements, ...bare.map((name) => `--no-deps ${name}`)];
+  const identity = [...names, ...(base === undefined ? [] : [`base ${base}`])].toSorted();
+  const key = createHash("sha256").update(identity.join("\n")).digest("hex");
   const folder = join(testCacheFolder(), "python");
   const home = join(folder, `${python.version}-${key.slice(0, 16)}`);
   const interpreter = join(home, "bin", "python");
   if (await exists(interpreter)) return interpreter;
   return withLock(`${home}.lock`, async () => {
     if (await exists(interpreter)) return interpreter;
-    process.stderr.write(`keepwarm: installing ${requirements.join(", ")} into ${home}\n`);
+    process.stderr.write(`keepwarm: installing ${names.join(", ")} into ${home}\n`);
     await mkdir(folder, { recursive: true });
     const temporary = await mkdtemp(join(folder, ".installing-"));
     try {
-      await must(python.command, ["-m", "venv", temporary], requirements);
-      const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-      await must(join(temporary, "bin", "python"), [...pip, ...requirements], requirements);
+      const install = async (options: readonly string[], wanted: readonly string[]) => {
+        const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...options];
+        if (wanted.length > 0)
+          await must(join(temporary, "bin", "python"), [...pip, ...wanted], names);
+      };
+      await must(python.command, ["-m", "venv", temporary], names);
+      // before pip runs, so that it counts what is there
+      if (base !== undefined)
+        await writeFile(
+          join(sitePackages(temporary, python), "base.pth"),
+          `${sitePackages(dirname(dirname(base)), python)}\n`,
+        );
+      await install([], requirements);
+      await install(["--no-deps"], bare);
       await rename(temporary, home);
     } catch (error) {
       if (!(await exists(interpreter))) throw error; // else another process, without a lock, was first
@@ -76,12 +100,16 @@ export async function pythonEnvironment(
   });
 }
 
+function sitePackages(home: string, { version }: Python): string {
+  return join(home, "lib", `python${version}`, "site-packages");
+}
+
 async function must(
   command: string,
   args: readonly string[],
   requirements: readonly string[],
 ): Promise<void> {
-  const { code, stderr } = await run(command, args);
+  const { code, stderr } = await run(command, args, { timeoutMs: installTimeoutMs });
   if (code === 0) return;
   const reason = stderr.trim().split("\n").slice(-4).join("\n");
   throw new KeepwarmError(
