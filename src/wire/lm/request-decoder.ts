@@ -48,6 +48,8 @@ export class RequestDecoder {
   #recognised = false;
   #body = -1;
   #bodyDone = 0;
+  /** The next read goes to the body's memory. Asked for ahead, so it may begin before the body does. */
+  #readsBody = false;
   #suspended = false;
   /** The header is whole and waits to be asked about again. */
   #waiting = false;
@@ -76,7 +78,8 @@ export class RequestDecoder {
 
   /** Where the next bytes are to be read to. */
   target(): Buffer {
-    if (this.#broken || this.#suspended) return this.#window.view;
+    this.#readsBody = this.#body > 0 && !this.#broken;
+    if (this.#broken) return this.#window.view;
     if (this.#body < 0) return this.#window.narrow;
     const left = this.#request.length - this.#bodyDone;
     if (this.#body === 0) return this.#window.scratch(left);
@@ -89,7 +92,7 @@ export class RequestDecoder {
   advance(count: number): void {
     if (this.#broken) return;
     const { buffer, readAt } = this.#window;
-    if (this.#suspended || this.#body < 0) {
+    if (!this.#readsBody) {
       this.#decode(buffer, readAt, readAt + count);
       return;
     }

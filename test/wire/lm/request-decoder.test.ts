@@ -64,19 +64,20 @@ class Decoding implements RequestReceiver {
   /** Feeds input as a socket would: each piece by as many reads as the targets have room for. */
   feed(input: Buffer, pieces: readonly number[] = [input.length]): this {
     let at = 0;
+    let target = this.decoder.target();
     for (let piece = 0; at < input.length && this.error === undefined; piece++) {
       const end = Math.min(input.length, at + Math.max(1, pieces[piece % pieces.length]));
       while (at < end && this.error === undefined) {
-        this.#resume();
-        const target = this.decoder.target();
         const count = Math.min(target.length, end - at);
         expect(count).toBeGreaterThan(0);
         target.set(input.subarray(at, at + count));
         at += count;
         this.decoder.advance(count);
+        // Asked for at once, as Node does, also when the decoder is suspended.
+        target = this.decoder.target();
+        this.#resume();
       }
     }
-    this.#resume();
     return this;
   }
 
