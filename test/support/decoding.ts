@@ -3,7 +3,9 @@ import {
   RequestDecoder,
   type RequestLimits,
   type RequestReceiver,
+  type RequestAnswer,
   bodyAnswer,
+  requestAnswer,
   defaultRequestLimits,
 } from "../../src/wire/resp/request-decoder.ts";
 import { ReadWindow } from "../../src/wire/resp/read-window.ts";
@@ -20,6 +22,10 @@ export interface DecodingOptions {
   readonly landing?: number;
   /** Stop after every so many requests, until the input is through. Default: never. */
   readonly suspendEvery?: number;
+  /** How often each request is given out in vain before it is done. Default 0. */
+  readonly again?: number;
+  /** Stop after each piece of input, in the middle of whatever it is. */
+  readonly suspendAfterPieces?: boolean;
 }
 
 /** A receiver that keeps all it is told, over real memory with guard bytes around it. */
@@ -33,6 +39,8 @@ export class Decoding implements RequestReceiver {
   readonly #memory = new Map<number, Buffer>();
   #nextBody = 1;
   #bodiesSeen = 0;
+  /** The request that was given out last was not done, so often. */
+  #inVain = 0;
   #landing: Buffer | undefined;
 
   constructor(options: DecodingOptions = {}) {
@@ -58,12 +66,18 @@ export class Decoding implements RequestReceiver {
         this.decoder.advance(count);
         this.mostHeld = Math.max(this.mostHeld, this.decoder.heldBytes);
       }
+      if (this.#options.suspendAfterPieces === true) this.decoder.suspend();
     }
     while (this.decoder.suspended && this.error === undefined) this.decoder.resume();
     return this;
   }
 
-  request(request: Request): boolean {
+  request(request: Request): RequestAnswer {
+    if (this.#inVain < (this.#options.again ?? 0)) {
+      this.#inVain++;
+      return requestAnswer.again;
+    }
+    this.#inVain = 0;
     const words: (Buffer | "discarded")[] = [];
     for (let index = 0; index < request.argc; index++) {
       const body = request.body(index);
@@ -73,7 +87,9 @@ export class Decoding implements RequestReceiver {
     }
     this.requests.push(words);
     const every = this.#options.suspendEvery ?? 0;
-    return every === 0 || this.requests.length % every !== 0;
+    return every === 0 || this.requests.length % every !== 0
+      ? requestAnswer.next
+      : requestAnswer.stop;
   }
 
   body(_request: Request, _index: number, length: number): number {

@@ -74,7 +74,22 @@ const ways: readonly (readonly [string, DecodingOptions])[] = [
   ["landing", { landing: 71_000 }],
   ["landing that is too small", { landing: 5000 }],
   ["stopping after every request", { suspendEvery: 1, landing: 71_000 }],
+  ["every request again", { again: 1 }],
+  ["every request again, twice, and stopping after it", { again: 2, suspendEvery: 1 }],
+  ["every request again, landing", { again: 1, landing: 71_000 }],
+  ["every request again, after a wait", { again: 1, bodies: ["wait", "inline", "memory"] }],
+  ["stopped from outside after each read", { suspendAfterPieces: true, landing: 71_000 }],
 ];
+
+const isSame = (decoded: Decoding["requests"], requests: Case["requests"]): boolean =>
+  decoded.length === requests.length &&
+  decoded.every(
+    (words, row) =>
+      words.length === requests[row].length &&
+      words.every(
+        (word, index) => word !== "discarded" && word.equals(Buffer.from(requests[row][index])),
+      ),
+  );
 
 const asBuffers = (requests: Case["requests"]): Buffer[][] =>
   requests.map((words) => words.map((word) => Buffer.from(word)));
@@ -101,7 +116,9 @@ describe.each(ways)("%s", (_, options) => {
         fc.property(pieces, (sizes) => {
           const decoding = new Decoding(options).feed(bytes, sizes);
           expect(decoding.error).toBeUndefined();
-          expect(decoding.requests).toEqual(asBuffers(requests));
+          // Comparing the bytes of large buffers one by one takes seconds.
+          if (!isSame(decoding.requests, requests))
+            expect(decoding.requests).toEqual(asBuffers(requests));
         }),
         { numRuns: 30 },
       );

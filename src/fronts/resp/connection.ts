@@ -3,9 +3,11 @@ import { performance } from "node:perf_hooks";
 import type { ReadMode, Reader } from "../../net/take-over.ts";
 import type { Request } from "../../wire/resp/request.ts";
 import {
+  type RequestAnswer,
   RequestDecoder,
   type RequestReceiver,
   bodyAnswer,
+  requestAnswer,
 } from "../../wire/resp/request-decoder.ts";
 import { MAX_KEY_BYTES } from "../../store/contract.ts";
 import { NO_ROOM, TOO_LARGE } from "../../tiers/ram/ram-tier.ts";
@@ -118,13 +120,16 @@ export class RespConnection implements Reader, RequestReceiver {
 
   // RequestReceiver
 
-  request(request: Request): boolean {
+  request(request: Request): RequestAnswer {
     dispatch(this.session, request);
-    if (this.#closing) return false;
+    if (this.#closing) return requestAnswer.stop;
     const { reply } = this.#front;
-    if (reply.pendingBytes + this.#unwritten <= this.#front.limits.outputBytes) return true;
+    if (reply.pendingBytes + this.#unwritten <= this.#front.limits.outputBytes)
+      return requestAnswer.next;
     this.flush();
-    return this.#unwritten <= this.#front.limits.outputBytes;
+    return this.#unwritten <= this.#front.limits.outputBytes
+      ? requestAnswer.next
+      : requestAnswer.stop;
   }
 
   body(request: Request, index: number, length: number): number {

@@ -35,10 +35,22 @@ export const bodyAnswer = {
   wait: -2,
 } as const;
 
+/** Answers of {@link RequestReceiver.request}. */
+export const requestAnswer = {
+  /** It is done; on to the next one. */
+  next: 0,
+  /** It is done; stop here until {@link RequestDecoder.resume}. */
+  stop: 1,
+  /** It is not done: stop here; {@link RequestDecoder.resume} gives the same request out again. */
+  again: 2,
+} as const;
+
+export type RequestAnswer = (typeof requestAnswer)[keyof typeof requestAnswer];
+
 /** What a decoder tells its owner. */
 export interface RequestReceiver {
-  /** A whole request. Answers whether to go on; if not, {@link RequestDecoder.resume} does. */
-  request(request: Request): boolean;
+  /** A whole request. Answers whether it is done and whether to go on. */
+  request(request: Request): RequestAnswer;
   /**
    * Argument `index` of `length` bytes (≥ {@link BODY_BYTES}) is about to come; `request` holds those
    * before it. Answers its body number or a {@link bodyAnswer}.
@@ -196,11 +208,16 @@ export class RequestDecoder {
     }
   }
 
-  /** Goes on after the receiver stopped it. */
+  /** Gives out nothing more until {@link resume}, as if the receiver had stopped it. */
+  suspend(): void {
+    this.#suspended = true;
+  }
+
+  /** Goes on after it was stopped. */
   resume(): void {
     if (!this.#suspended || this.#broken) return;
     this.#suspended = false;
-    this.#decodeCarry();
+    if (this.#bodyNumber < 0) this.#decodeCarry();
   }
 
   /** No request will be given out any more. */
@@ -230,13 +247,21 @@ export class RequestDecoder {
         if (this.#bodyNumber >= 0) this.#advanceBody(0);
         return;
       }
+      const answer = request.argc === 0 ? requestAnswer.next : this.#receiver.request(request);
+      if (answer === requestAnswer.again) {
+        if (this.#broken) return;
+        this.#suspended = true;
+        // What is decoded of it stays so; but inline words lie in memory that is not kept.
+        if (this.#argc < 0) this.#position = this.#index = 0;
+        this.#keep(buffer.subarray(base, to), 0);
+        return;
+      }
       base += this.#position;
       this.#position = 0;
       this.#argc = -1;
       this.#index = 0;
-      const more = request.argc === 0 || this.#receiver.request(request);
       if (request.bodies.length > 0) request.bodies.length = 0;
-      if (!more && !this.#broken) {
+      if (answer === requestAnswer.stop && !this.#broken) {
         this.#suspended = true;
         this.#keep(buffer.subarray(base, to), 0);
         return;
