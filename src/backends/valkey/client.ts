@@ -1,5 +1,6 @@
 import { RespConnection, type ConnectionOptions } from "./connection.ts";
-import { parseRespUrl } from "./url.ts";
+import { replyOf } from "./reply-failure.ts";
+import { parseRespUrl, type RespAddress } from "./url.ts";
 
 /** How {@link connectResp} connects. */
 export interface ConnectOptions extends Partial<ConnectionOptions> {
@@ -33,7 +34,18 @@ export async function connectResp(
   url: string,
   options: ConnectOptions = {},
 ): Promise<RespConnection> {
-  const address = parseRespUrl(url);
+  return connectAddress(parseRespUrl(url), options);
+}
+
+/**
+ * {@link connectResp} to an address that is parsed already.
+ *
+ * @throws As {@link connectResp}
+ */
+export async function connectAddress(
+  address: RespAddress,
+  options: ConnectOptions = {},
+): Promise<RespConnection> {
   const username = options.username ?? address.username;
   const password = options.password ?? address.password;
   const { signal } = options;
@@ -51,12 +63,21 @@ export async function connectResp(
   else if (password !== undefined)
     greeting.push(["AUTH", ...(username === undefined ? [] : [username]), password]);
   if (address.database !== 0) greeting.push(["SELECT", String(address.database)]);
-  greeting.push(["PING"]);
   try {
-    await Promise.all(greeting.map((args) => connection.command(args, { signal })));
+    const replies = greeting.map((args) => connection.command(args, { signal }));
+    await Promise.all([...replies, ping(connection, signal)]);
   } catch (error) {
     await connection.close();
     throw error;
   }
   return connection;
+}
+
+/** A user who may not PING can still be a user who may read and write. */
+async function ping(connection: RespConnection, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await connection.command(["PING"], { signal });
+  } catch (error) {
+    if (replyOf(error)?.code !== "NOPERM") throw error;
+  }
 }

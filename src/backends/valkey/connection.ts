@@ -25,7 +25,14 @@ export interface ConnectionOptions {
   readonly tls?: TlsOptions | undefined;
   /** Hears RESP3 push messages. Default: they are dropped. */
   readonly onPush?: ((message: Reply[]) => void) | undefined;
+  /** Hears that bytes came, whatever they were. */
+  readonly onRead?: (() => void) | undefined;
+  /** Hears once that the connection broke or was closed, and why. */
+  readonly onEnd?: ((reason: KeepwarmError) => void) | undefined;
 }
+
+/** Memory for a value of `length` bytes, at least as long; nothing when the value is not wanted. */
+export type Place = (length: number) => Uint8Array | undefined;
 
 /** A call whose reply has not come. */
 interface Waiting {
@@ -33,6 +40,8 @@ interface Waiting {
   readonly due: number;
   /** Where a bulk reply shall land; `null` drops it; `undefined` makes a Buffer of it. */
   into: Uint8Array | null | undefined;
+  /** Chooses `into` when the length is known. */
+  place: Place | undefined;
   settle(reply: Reply): void;
   /** A bulk reply of `length` bytes landed in `into`, or was dropped. */
   landed(length: number): void;
@@ -48,6 +57,7 @@ export class RespConnection {
   /** The server's URL without its password. */
   readonly label: string;
   readonly #deadlineMs: number;
+  readonly #onEnd: ((reason: KeepwarmError) => void) | undefined;
   readonly #decoder: ReplyDecoder;
   readonly #socket: Socket;
   readonly #deadlines = new Deadlines((now) => this.#expire(now));
@@ -62,15 +72,17 @@ export class RespConnection {
   constructor(address: RespAddress, options: ConnectionOptions) {
     this.label = address.label;
     this.#deadlineMs = options.deadlineMs;
+    this.#onEnd = options.onEnd;
     this.#decoder = new ReplyDecoder({
       reply: (reply) => this.#answered()?.settle(reply),
       push: (message) => options.onPush?.(message),
       destination: (length) => this.#destination(length),
       landed: (length) => this.#answered()?.landed(length),
     });
-    this.#socket = openReadSocket(address, options.tls ?? {}, this.#decoder, (error) =>
-      this.#break(error as KeepwarmError),
-    );
+    this.#socket = openReadSocket(address, options.tls ?? {}, this.#decoder, {
+      received: options.onRead ?? (() => {}),
+      failed: (error) => this.#break(error as KeepwarmError),
+    });
     this.#socket.on("error", (error) => this.#break(this.#lost(error.message, error)));
     this.#socket.on("close", () => this.#break(this.#lost("the server closed the connection")));
   }
@@ -92,7 +104,12 @@ export class RespConnection {
    *   `CLOSED`
    */
   command(args: readonly Argument[], options: CallOptions = {}): Promise<Reply> {
-    return this.#call(args, undefined, (reply) => reply, options);
+    return this.#call(args, {}, (reply) => reply, tooLong, options);
+  }
+
+  /** Sends a command that has no reply of its own, such as SUBSCRIBE in RESP3. */
+  tell(args: readonly Argument[]): void {
+    if (this.usable) this.#send(encodeRequest(args));
   }
 
   /**
@@ -110,7 +127,26 @@ export class RespConnection {
       if (reply === null) return undefined;
       throw new KeepwarmError("PROTOCOL", `${this.label} answered GET with no bulk string`);
     };
-    return this.#call(["GET", key], memory, toLength, options);
+    return this.#call(["GET", key], { into: memory }, toLength, tooLong, options);
+  }
+
+  /**
+   * Reads the value of `key` into memory that `place` names once the length is known. A value that
+   * it does not want, or gives too little memory, is read and dropped.
+   *
+   * @returns Bytes read, `"absent"` when there is no such key, `"refused"` when it was dropped.
+   * @throws As {@link command}
+   */
+  getTo(
+    key: string | Uint8Array,
+    place: Place,
+    options: CallOptions = {},
+  ): Promise<number | "absent" | "refused"> {
+    const toAbsent = (reply: Reply): number | "absent" | "refused" => {
+      if (reply === null) return "absent";
+      throw new KeepwarmError("PROTOCOL", `${this.label} answered GET with no bulk string`);
+    };
+    return this.#call(["GET", key], { place }, toAbsent, () => "refused", options);
   }
 
   /**
@@ -136,10 +172,16 @@ export class RespConnection {
     this.#break(new KeepwarmError("CLOSED", `the connection to ${this.label} is closed`));
   }
 
+  /** Breaks the connection: every waiting call fails with `reason` at once. */
+  abandon(reason: KeepwarmError): void {
+    this.#break(reason);
+  }
+
   #call<T>(
     args: readonly Argument[],
-    into: Uint8Array | undefined,
+    destination: { readonly into?: Uint8Array; readonly place?: Place },
     convert: (reply: Reply) => T,
+    dropped: (length: number, room: number) => T,
     options: CallOptions,
   ): Promise<T> {
     const { deadlineMs = this.#deadlineMs, signal } = options;
@@ -152,7 +194,8 @@ export class RespConnection {
       const giveUp = () => this.#giveUp(waiting, signal?.reason);
       const waiting: Waiting = {
         due: performance.now() + deadlineMs,
-        into,
+        into: destination.into,
+        place: destination.place,
         settle: (reply) => {
           signal?.removeEventListener("abort", giveUp);
           if (reply instanceof ReplyError) return reject(replyFailure(reply, this.label));
@@ -164,8 +207,13 @@ export class RespConnection {
         },
         landed: (length) => {
           signal?.removeEventListener("abort", giveUp);
-          if (into !== undefined && length <= into.length) resolve(length as T);
-          else reject(tooLong(length, into?.length ?? 0));
+          const room = (waiting.into ?? destination.into)?.length ?? 0;
+          if (waiting.into && length <= room) return resolve(length as T);
+          try {
+            resolve(dropped(length, room));
+          } catch (error) {
+            reject(error);
+          }
         },
         reject: (error) => {
           signal?.removeEventListener("abort", giveUp);
@@ -211,7 +259,9 @@ export class RespConnection {
   }
 
   #destination(length: number): Uint8Array | null | undefined {
-    const into = this.#calls[this.#head]?.into;
+    const waiting = this.#calls[this.#head];
+    if (waiting?.place) waiting.into = placeFor(waiting, waiting.place, length);
+    const into = waiting?.into;
     return into && length > into.length ? null : into;
   }
 
@@ -220,7 +270,10 @@ export class RespConnection {
     const landing = this.#calls[this.#head] === waiting && this.#decoder.landing;
     if (landing || this.#socket.writableLength > 0)
       this.#break(this.#lost("a call was given up in the middle of its value"));
-    else waiting.into = null;
+    else {
+      waiting.into = null;
+      waiting.place = undefined;
+    }
   }
 
   #expire(now: number): number {
@@ -248,6 +301,7 @@ export class RespConnection {
     this.#socket.destroy();
     for (const waiting of open) waiting.reject(error);
     this.#drained?.();
+    this.#onEnd?.(error);
   }
 
   #lost(what: string, cause?: unknown): KeepwarmError {
@@ -265,8 +319,18 @@ function isCertificateError(error: unknown): boolean {
   return /CERT|UNABLE_TO_VERIFY/.test(code);
 }
 
-function tooLong(length: number, room: number): KeepwarmError {
-  return new KeepwarmError("INPUT_INVALID", `a value of ${length} bytes does not fit in ${room}`, {
+/** A caller's mistake in `place` is that call's failure, not the connection's. */
+function placeFor(waiting: Waiting, place: Place, length: number): Uint8Array | null {
+  try {
+    return place(length) ?? null;
+  } catch (error) {
+    waiting.reject(error);
+    return null;
+  }
+}
+
+function tooLong(length: number, room: number): never {
+  throw new KeepwarmError("INPUT_INVALID", `a value of ${length} bytes does not fit in ${room}`, {
     remedy: "Give more memory, or read it with command() into a Buffer of its own.",
   });
 }

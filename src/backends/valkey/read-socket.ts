@@ -12,19 +12,25 @@ export type TlsOptions = Pick<
 /** Headers and small replies pass through a buffer of this size. */
 const windowBytes = 64 * 1024;
 
+/** Who hears what a socket reads. */
+export interface ReadListener {
+  /** Bytes came. */
+  received(): void;
+  /** The decoder threw. */
+  failed(error: unknown): void;
+}
+
 /**
  * A socket that reads for `decoder`: long values go straight into the memory it names, the rest
  * through one small buffer. The socket is not connected yet.
- *
- * @param failed Hears what the decoder throws.
  */
 export function openReadSocket(
   address: RespAddress,
   tls: TlsOptions,
   decoder: ReplyDecoder,
-  failed: (error: unknown) => void,
+  listener: ReadListener,
 ): Socket {
-  const onread = readInto(decoder, failed);
+  const onread = readInto(decoder, listener);
   if (address.path !== undefined) return connectTcp({ path: address.path, onread });
   const { host, port } = address;
   if (!address.tls) return connectTcp({ host, port, noDelay: true, onread });
@@ -32,7 +38,7 @@ export function openReadSocket(
   return connectTls(options as ConnectionOptions);
 }
 
-function readInto(decoder: ReplyDecoder, failed: (error: unknown) => void): OnReadOpts {
+function readInto(decoder: ReplyDecoder, listener: ReadListener): OnReadOpts {
   const window = Buffer.allocUnsafeSlow(windowBytes);
   let direct = false;
   return {
@@ -42,11 +48,12 @@ function readInto(decoder: ReplyDecoder, failed: (error: unknown) => void): OnRe
       return space ?? window;
     },
     callback: (count) => {
+      listener.received();
       try {
         if (direct) decoder.advance(count);
         else decoder.write(window.subarray(0, count));
       } catch (error) {
-        failed(error);
+        listener.failed(error);
       }
       return true;
     },

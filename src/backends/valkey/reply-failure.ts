@@ -1,5 +1,5 @@
 import { KeepwarmError } from "../../errors.ts";
-import type { ReplyError } from "../../wire/resp/reply.ts";
+import { ReplyError } from "../../wire/resp/reply.ts";
 
 const remedies: Readonly<Record<string, string>> = {
   NOAUTH: "Give the password in the URL or in KEEPWARM_PASSWORD.",
@@ -16,4 +16,10 @@ export function replyFailure(reply: ReplyError, label: string): KeepwarmError {
     cause: reply,
     ...(remedy === undefined ? {} : { remedy }),
   });
+}
+
+/** The error reply that `error` tells of, if it tells of one. */
+export function replyOf(error: unknown): ReplyError | undefined {
+  const cause = error instanceof KeepwarmError ? error.cause : undefined;
+  return cause instanceof ReplyError ? cause : undefined;
 }

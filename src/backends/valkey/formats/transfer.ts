@@ -1,0 +1,66 @@
+import type { Reply } from "../../../wire/resp/reply.ts";
+import type { Call, Commands } from "../commands.ts";
+import type { Place } from "../connection.ts";
+
+/** Values of this size on are worth asking first whether they are there. */
+export const worthAskingBytes = 64 * 1024;
+
+interface Fetched {
+  readonly memory: Uint8Array;
+  readonly bytes: number;
+  readonly ttlMs: number | undefined;
+}
+
+/** Reads a value and the time it has left, in one round trip. */
+export async function fetchValue(
+  commands: Commands,
+  name: Buffer,
+  place: Place,
+  call: Call,
+): Promise<Fetched | "absent" | "refused"> {
+  let memory: Uint8Array | undefined;
+  const remember = (length: number) => (memory = place(length));
+  const [outcome, pttl] = await commands.value(name, call, 0, (turn) => {
+    turn.prepare();
+    const value = turn.connection.getTo(name, remember, turn.options);
+    turn.prepare();
+    return Promise.all([value, turn.connection.command(["PTTL", name], turn.options)]);
+  });
+  if (typeof outcome === "string") return outcome;
+  // An empty value asks for no memory.
+  return { memory: memory ?? new Uint8Array(0), bytes: outcome, ttlMs: timeLeft(pttl) };
+}
+
+/** The time that PTTL names: -1 for ever, -2 for what has just gone. */
+export function timeLeft(pttl: Reply): number | undefined {
+  return typeof pttl !== "number" || pttl === -1 ? undefined : Math.max(pttl, 0);
+}
+
+/** Stores a value that lies in parts. */
+export async function storeValue(
+  commands: Commands,
+  name: Buffer,
+  parts: readonly Uint8Array[],
+  options: { readonly ttlMs: number | undefined; readonly ifAbsent: boolean },
+  call: Call,
+): Promise<"stored" | "exists"> {
+  const { ttlMs, ifAbsent } = options;
+  const expiry = ttlMs === undefined ? [] : ["PX", String(Math.max(Math.ceil(ttlMs), 1))];
+  const args = ["SET", name, parts, ...expiry, ...(ifAbsent ? ["NX"] : [])];
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+  const reply = await commands.value(name, call, Math.max(bytes, 1), (turn) => {
+    turn.prepare();
+    return turn.connection.command(args, turn.options);
+  });
+  return reply === null ? "exists" : "stored";
+}
+
+/** Whether all of the names exist. */
+export async function allExist(
+  commands: Commands,
+  names: readonly Buffer[],
+  call: Call,
+): Promise<boolean> {
+  const lookups = names.map((name) => ({ name, args: ["EXISTS", name] }));
+  return (await commands.lookups(lookups, call, true)).every((reply) => reply === 1);
+}

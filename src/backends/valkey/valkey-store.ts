@@ -1,0 +1,364 @@
+import { isKeepwarmError, KeepwarmError } from "../../errors.ts";
+import type { Block } from "../../store/block.ts";
+import type {
+  BlockStore,
+  CallOptions,
+  EntryInfo,
+  GetOptions,
+  Key,
+  PutEntry,
+  PutOptions,
+  PutOutcome,
+  RejectReason,
+  ScanOptions,
+  StoreCapabilities,
+} from "../../store/contract.ts";
+import { keyBytes } from "../../store/key-bytes.ts";
+import { Commands, type Call } from "./commands.ts";
+import { StoreCounters } from "./counters.ts";
+import { createLayout } from "./formats/index.ts";
+import type { BlockKey, Found, Layout } from "./formats/layout.ts";
+import { MemoryPool } from "./memory-pool.ts";
+import { replyOf } from "./reply-failure.ts";
+import { scanBlocks } from "./scan.ts";
+import {
+  addServerStats,
+  noServerStats,
+  readServerStats,
+  type ValkeyServerStats,
+} from "./server-stats.ts";
+import {
+  resolveStoreOptions,
+  type StoreSettings,
+  type ValkeyStoreOptions,
+} from "./store-options.ts";
+import { summarize, type ValkeyStoreStats } from "./store-stats.ts";
+import { createTopology } from "./topology/index.ts";
+import type { Topology } from "./topology/topology.ts";
+import { ValkeyBlock } from "./valkey-block.ts";
+
+/** The longest value that Redis and Valkey take by default. */
+const longestValueBytes = 512 * 1024 ** 2;
+
+const stored: PutOutcome = { status: "stored" };
+const exists: PutOutcome = { status: "exists" };
+const rejected = (reason: RejectReason): PutOutcome => ({ status: "rejected", reason });
+
+/** A block that {@link ValkeyStore.getInto} has read. */
+export interface ReadInto {
+  /** Length of the block. */
+  readonly bytes: number;
+  /** Milliseconds it had left, or `undefined` for no limit. */
+  readonly ttlMs: number | undefined;
+}
+
+/**
+ * Blocks on Valkey, Redis or Keepwarm servers: one, those that Sentinels name, or a cluster. Values
+ * are read by the kernel into the memory where they stay, and written from where they lie, over
+ * several connections. A server that fails costs one deadline; then it is not asked until it answers
+ * a probe.
+ *
+ * @example
+ * ```ts
+ * const store = new ValkeyStore({ url: "valkey://cache-1:6379", prefix: "kw:" });
+ * await store.put([{ key: "chunk-1", value: bytes, ttlMs: 3_600_000 }]);
+ * const [block] = await store.get(["chunk-1"]);
+ * ```
+ */
+export class ValkeyStore implements BlockStore {
+  readonly name = "valkey";
+  readonly capabilities: StoreCapabilities;
+  readonly #settings: StoreSettings;
+  readonly #topology: Topology;
+  readonly #commands: Commands;
+  readonly #layout: Layout;
+  readonly #pool: MemoryPool;
+  readonly #counters = new StoreCounters();
+  #serverStats = noServerStats;
+  #closed = false;
+
+  /**
+   * Connects when it is first used; see {@link check}.
+   *
+   * @throws KeepwarmError `INPUT_INVALID` or `NOT_FOUND` for options that cannot be used
+   */
+  constructor(options: ValkeyStoreOptions | string = {}) {
+    const settings = resolveStoreOptions(typeof options === "string" ? { url: options } : options);
+    this.#settings = settings;
+    this.#topology = createTopology(settings);
+    this.#commands = new Commands(this.#topology);
+    this.#layout = createLayout(settings.format, settings.prefix, this.#commands);
+    this.#pool = new MemoryPool(settings.recycleBytes);
+    this.capabilities = Object.freeze({
+      persistent: true,
+      ttl: true,
+      scan: true,
+      evicts: true,
+      maxBlockBytes: longestValueBytes - this.#layout.overheadBytes,
+    });
+  }
+
+  /**
+   * Asks all servers for a sign of life: for those who want to know at start what would later be
+   * misses.
+   *
+   * @throws KeepwarmError `CONNECTION_FAILED`, `TIMEOUT`, `REPLY` (wrong password and the like),
+   *   `PROTOCOL`, `CLOSED`
+   */
+  async check(options: CallOptions = {}): Promise<void> {
+    const call = this.#call(options);
+    await this.#topology.ready(call.due);
+    const nodes = this.#topology.nodes();
+    if (nodes.length === 0)
+      throw new KeepwarmError(
+        this.#closed ? "CLOSED" : "CONNECTION_FAILED",
+        this.#topology.lastError ?? `${this.#settings.url.label} names no server`,
+      );
+    await Promise.all(nodes.map((node) => this.#commands.ask(node, ["EXISTS", "kw"], call)));
+  }
+
+  async get(keys: readonly Key[], options: GetOptions = {}): Promise<(Block | undefined)[]> {
+    const place = (_: number, length: number): Uint8Array => this.#pool.take(length);
+    const found = await this.#read(keys, place, options);
+    return found.map(
+      (each) => each && new ValkeyBlock(each.value, each.ttlMs, each.memory, this.#pool),
+    );
+  }
+
+  /**
+   * {@link get} into memory of the caller's choice, such as slots of a RAM tier: `place` is asked for
+   * it when the length of the block at `index` is known, and answers `undefined` for a block that
+   * is not wanted, which then is a miss. The kernel reads raw formats straight into it; `native`
+   * blocks are checked and copied there. The memory may be written until the promise settles, and
+   * `place` may be asked again for the same block after a connection broke.
+   */
+  async getInto(
+    keys: readonly Key[],
+    place: (index: number, length: number) => Uint8Array | undefined,
+    options: GetOptions = {},
+  ): Promise<(ReadInto | undefined)[]> {
+    const { framed } = this.#layout;
+    const direct = framed ? (_: number, length: number) => this.#pool.take(length) : place;
+    const found = await this.#read(keys, direct, options);
+    return found.map((each, index) => {
+      if (each === undefined) return undefined;
+      const { value, memory, ttlMs } = each;
+      if (framed) {
+        const destination = place(index, value.length);
+        const fits = destination !== undefined && destination.length >= value.length;
+        if (fits) destination.set(value);
+        this.#pool.give(memory);
+        if (!fits) return undefined;
+      }
+      return { bytes: value.length, ttlMs };
+    });
+  }
+
+  async put(entries: readonly PutEntry[], options: PutOptions = {}): Promise<PutOutcome[]> {
+    options.signal?.throwIfAborted();
+    const keyspace = keyspaceOf(options);
+    const blocks = entries.map(({ key }) => ({ key: keyBytes(key), keyspace }));
+    if (this.#closed) return blocks.map(() => rejected("closed"));
+    const began = performance.now();
+    const call = this.#call(options);
+    await this.#topology.ready(call.due);
+    // Of one key twice, only the last is written: connections do not wait for each other.
+    const last = new Map<string, number>();
+    for (const [index, { key }] of blocks.entries()) {
+      const id = Buffer.from(key).toString("latin1");
+      if (!last.has(id) || entries[index].ifAbsent !== true) last.set(id, index);
+    }
+    const outcomes = new Map<number, Promise<PutOutcome>>();
+    for (const index of last.values())
+      outcomes.set(index, this.#put(blocks[index], entries[index], call));
+    const settled = await Promise.all(
+      blocks.map(({ key }, index) => {
+        const written = last.get(Buffer.from(key).toString("latin1"))!;
+        const outcome = outcomes.get(written)!;
+        return index <= written ? outcome : outcome.then(afterwards);
+      }),
+    );
+    this.#counters.put.record(performance.now() - began);
+    options.signal?.throwIfAborted();
+    return settled;
+  }
+
+  async match(keys: readonly Key[], options: CallOptions = {}): Promise<number> {
+    const began = performance.now();
+    const present = await this.has(keys, options);
+    this.#counters.match.record(performance.now() - began);
+    const missing = present.indexOf(false);
+    return missing < 0 ? present.length : missing;
+  }
+
+  async has(keys: readonly Key[], options: CallOptions = {}): Promise<boolean[]> {
+    const present = await this.#count("EXISTS", keys, (key) => this.#layout.presence(key), options);
+    return present.map((counts) => counts.every((count) => count > 0));
+  }
+
+  async delete(keys: readonly Key[], options: CallOptions = {}): Promise<number> {
+    const unique = [...new Map(keys.map((key) => [latin1(key), key])).values()];
+    const gone = await this.#count("DEL", unique, (key) => this.#layout.removal(key), options);
+    return gone.filter(([first]) => first > 0).length;
+  }
+
+  /** @throws KeepwarmError when a server fails: a list that ends early must not pass for a whole. */
+  async *scan(options: ScanOptions = {}): AsyncGenerator<EntryInfo> {
+    options.signal?.throwIfAborted();
+    if (this.#closed) return;
+    await this.#topology.ready(this.#call(options).due);
+    yield* scanBlocks(this.#commands, this.#topology.nodes(), this.#layout, {
+      prefix: options.prefix === undefined ? new Uint8Array(0) : Buffer.from(options.prefix),
+      keyspace: keyspaceOf(options),
+      call: () => this.#call(options),
+    });
+  }
+
+  /** Counters of this store; sizes are those that {@link serverStats} found last, else 0. */
+  stats(): ValkeyStoreStats {
+    const nodes = this.#topology.nodes().map((node) => node.stats());
+    return summarize(this.name, this.#counters, this.#serverStats, nodes, this.#commands);
+  }
+
+  /**
+   * Asks all servers for INFO and DBSIZE, which take the same short time however much they hold.
+   * Servers that do not answer are left out.
+   */
+  async serverStats(options: CallOptions = {}): Promise<ValkeyServerStats> {
+    const call = this.#call(options);
+    await this.#topology.ready(call.due);
+    const nodes = this.#topology.nodes();
+    const all = await Promise.allSettled(
+      nodes.map((node) => readServerStats(this.#commands, node, call)),
+    );
+    options.signal?.throwIfAborted();
+    this.#serverStats = all
+      .flatMap((each) => (each.status === "fulfilled" ? each.value : []))
+      .reduce(addServerStats, noServerStats);
+    return this.#serverStats;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#topology.close();
+    this.#pool.clear();
+  }
+
+  async #read(
+    keys: readonly Key[],
+    place: (index: number, length: number) => Uint8Array | undefined,
+    options: GetOptions,
+  ): Promise<(Found | undefined)[]> {
+    options.signal?.throwIfAborted();
+    const keyspace = keyspaceOf(options);
+    const blocks = keys.map((key) => ({ key: keyBytes(key), keyspace }));
+    const began = performance.now();
+    const call = this.#call(options);
+    if (!this.#closed) await this.#topology.ready(call.due);
+    const { maxBlockBytes } = this.capabilities;
+    const found = await Promise.all(
+      blocks.map((block, index) => {
+        const bounded = (length: number): Uint8Array | undefined =>
+          length > maxBlockBytes + this.#layout.overheadBytes ? undefined : place(index, length);
+        return this.#readOne(block, bounded, call);
+      }),
+    );
+    options.signal?.throwIfAborted();
+    const counters = this.#counters;
+    for (const each of found)
+      if (each === undefined) counters.misses++;
+      else {
+        counters.hits++;
+        counters.hitBytes += each.value.length;
+      }
+    counters.get.record(performance.now() - began);
+    return found;
+  }
+
+  async #readOne(
+    block: BlockKey,
+    place: (length: number) => Uint8Array | undefined,
+    call: Call,
+  ): Promise<Found | undefined> {
+    if (this.#closed) return undefined;
+    try {
+      const found = await this.#layout.read(block, place, call);
+      if (typeof found !== "string") return found;
+      if (found === "damaged") this.#counters.damaged++;
+    } catch (error) {
+      if (call.signal?.aborted !== true && !(error instanceof KeepwarmError)) throw error;
+      this.#counters.failed("failedReads", error);
+    }
+    return undefined;
+  }
+
+  async #put(block: BlockKey, entry: PutEntry, call: Call): Promise<PutOutcome> {
+    const counters = this.#counters;
+    const { value, ttlMs = this.#settings.ttlMs, ifAbsent = false } = entry;
+    const parts: readonly Uint8Array[] = value instanceof Uint8Array ? [value] : value;
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    const write = { ...block, parts, bytes, ttlMs, ifAbsent };
+    try {
+      if (bytes > this.capabilities.maxBlockBytes) {
+        counters.rejected++;
+        return rejected("too-large");
+      }
+      if ((await this.#layout.write(write, call)) === "exists") return exists;
+      counters.stored++;
+      counters.storedBytes += bytes;
+      return stored;
+    } catch (error) {
+      if (call.signal?.aborted !== true && !(error instanceof KeepwarmError)) throw error;
+      counters.rejected++;
+      counters.failed("failedWrites", error);
+      if (isKeepwarmError(error, "CLOSED")) return rejected("closed");
+      return rejected(replyOf(error)?.code === "OOM" ? "no-room" : "failed");
+    }
+  }
+
+  /** The counts that a command answers for all names of each key; 0 where it failed. */
+  async #count(
+    command: "EXISTS" | "DEL",
+    keys: readonly Key[],
+    namesOf: (key: BlockKey) => readonly Buffer[],
+    options: CallOptions,
+  ): Promise<number[][]> {
+    options.signal?.throwIfAborted();
+    const keyspace = keyspaceOf(options);
+    const names = keys.map((key) => namesOf({ key: keyBytes(key), keyspace }));
+    if (this.#closed) return names.map((some) => some.map(() => 0));
+    const call = this.#call(options);
+    await this.#topology.ready(call.due);
+    const lookups = names.flat().map((name) => ({ name, args: [command, name] }));
+    const replies = await this.#commands.lookups(lookups, call, command === "EXISTS");
+    let at = 0;
+    return names.map((some) =>
+      some.map(() => {
+        const reply = replies[at++];
+        if (typeof reply === "number") return reply;
+        this.#counters.failed("failedLookups", reply);
+        return 0;
+      }),
+    );
+  }
+
+  #call({ signal }: CallOptions): Call {
+    return { due: performance.now() + this.#settings.deadlineMs, signal };
+  }
+}
+
+/** What a put that leaves the block alone says of one that was stored just before it. */
+function afterwards(outcome: PutOutcome): PutOutcome {
+  return outcome.status === "stored" ? exists : outcome;
+}
+
+function keyspaceOf({ keyspace = 0 }: CallOptions): number {
+  if (!Number.isInteger(keyspace) || keyspace < 0 || keyspace > 255)
+    throw new TypeError(`a keyspace is a whole number from 0 to 255, this one is ${keyspace}`);
+  return keyspace;
+}
+
+function latin1(key: Key): string {
+  return Buffer.from(keyBytes(key)).toString("latin1");
+}
