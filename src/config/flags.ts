@@ -17,7 +17,8 @@ const notYet = "not in this version yet";
 export const serveFlags: readonly ServeFlag[] = [
   { flag: "--resp-host <address>", path: "resp.host", help: "address of the RESP listener" },
   { flag: "--resp-port <port>", path: "resp.port", help: "its port; 0 picks a free one" },
-  { flag: "--lm-port <port>", path: "lm.port", help: notYet, hidden: true },
+  { flag: "--lm-host <address>", path: "lm.host", help: "address of the lm:// listener" },
+  { flag: "--lm-port <port>", path: "lm.port", help: "its port, such as 65432; default off" },
   { flag: "--http-port <port>", path: "http.port", help: notYet, hidden: true },
   { flag: "--ram-size <size>", path: "ram.size", help: 'memory for blocks, such as "8GiB"' },
   { flag: "--ram-max-blocks <n>", path: "ram.maxBlocks", help: "most blocks in RAM; 0 no limit" },

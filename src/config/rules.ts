@@ -21,7 +21,13 @@ function isLoopback(host: string): boolean {
 }
 
 function* exposure(config: Config): Generator<Broken> {
-  const { tls } = config;
+  const { tls, lm } = config;
+  if (config.protected && lm.port !== "off" && !isLoopback(lm.host))
+    yield {
+      path: ["lm", "host"],
+      message: `refusing to listen on ${lm.host}, where others can reach it: lm:// has no authentication`,
+      remedy: "Listen on 127.0.0.1, or allow it with `protected: false` (--no-protected).",
+    };
   const certified = tls.ca !== undefined && tls.clients === "required";
   if (config.protected && !certified && isOpen(config) && !isLoopback(config.resp.host))
     yield {

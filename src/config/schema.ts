@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defaultRamBytes } from "./defaults.ts";
-import { bytes, choice, duration, flag, integer, notYet, text } from "./values.ts";
+import { bytes, choice, duration, flag, integer, notYet, portOrOff, text } from "./values.ts";
 
 const section = <T extends z.core.$ZodLooseShape>(shape: T) =>
   z
@@ -32,7 +32,12 @@ export const configSchema = z.strictObject({
     host: text("Address the RESP listener binds to.").default("127.0.0.1"),
     port: integer(0, 65535, "Port of the RESP listener; 0 picks a free one.").default(6379),
   }),
-  lm: section({ port: notYet("off", "the lm:// listener") }),
+  lm: section({
+    host: text("Address the lm:// listener binds to.").default("127.0.0.1"),
+    port: portOrOff("Port of the lm:// listener for LMCache; LMCache's own is 65432.").default(
+      "off",
+    ),
+  }),
   http: section({ port: notYet("off", "the HTTP listener") }),
   ram: section({
     size: bytes("Memory for blocks. Default: a quarter of the memory, at most 8 GiB.").default(() =>

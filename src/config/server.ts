@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { KeepwarmError } from "../errors.ts";
 import type { RespServerOptions } from "../fronts/resp/options.ts";
+import { LmServer } from "../fronts/lm/server.ts";
 import { RespServer } from "../fronts/resp/server.ts";
 import type { UserOptions } from "../fronts/resp/users.ts";
 import { type Logger, silentLogger } from "../observe/logger.ts";
@@ -11,7 +12,7 @@ import type { Config } from "./schema.ts";
 
 export interface RunningServer {
   /** Address of each listener that runs, by its name. */
-  readonly listeners: { readonly resp: string };
+  readonly listeners: { readonly resp: string; readonly lm?: string };
   /** Takes no more clients, finishes what is under way, and ends. */
   close(): Promise<void>;
 }
@@ -38,11 +39,13 @@ export async function startServer(
     policy: config.ram.policy,
     graceMs: config.ram.graceMs,
   });
-  const listeners = { resp: "" };
+  const tiers = new TierChain({ ram });
+  const listeners: { resp: string; lm?: string } = { resp: "" };
+  let lm: LmServer | undefined;
   const tls = tlsOptions(config);
   const { password } = config.auth;
   const resp = await RespServer.listen({
-    tiers: new TierChain({ ram }),
+    tiers,
     version,
     logger,
     host: config.resp.host,
@@ -63,12 +66,39 @@ export async function startServer(
     slowlogThresholdUs: config.slowlog.thresholdUs,
     slowlogMaxEntries: config.slowlog.maxEntries,
     listeners: () => listeners,
+    lm: () => lm?.stats(),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),
     ...(onShutdown === undefined ? {} : { onShutdown }),
   });
   listeners.resp = resp.url;
-  return { listeners, close: () => resp.close() };
+  try {
+    lm = await listenLm(config, tiers, logger);
+  } catch (error) {
+    await resp.close(0);
+    throw error;
+  }
+  if (lm !== undefined) listeners.lm = lm.url;
+  return { listeners, close: async () => void (await Promise.all([resp.close(), lm?.close()])) };
+}
+
+async function listenLm(
+  { lm, limits, protected: isProtected, auth }: Config,
+  tiers: TierChain,
+  logger: Logger,
+): Promise<LmServer | undefined> {
+  if (lm.port === "off") return undefined;
+  if (auth.password !== undefined || auth.users.length > 0)
+    logger.warn({}, "lm:// has no authentication: who reaches its port needs no password");
+  const { clients, valueBytes, outputBytes, idleMs, stallMs, roomWaitMs } = limits;
+  return LmServer.listen({
+    tiers,
+    logger,
+    host: lm.host,
+    port: lm.port,
+    limits: { clients, valueBytes, outputBytes, idleMs, stallMs, roomWaitMs },
+    openDoor: !isProtected,
+  });
 }
 
 function userOptions(user: Config["auth"]["users"][number]): UserOptions {

@@ -25,6 +25,19 @@ export function integer(min: number, max: number, description: string) {
     .describe(description);
 }
 
+/** A port to listen on, 0 for any free one, or `"off"`. */
+export function portOrOff(description: string) {
+  return z
+    .union([z.number(), z.string()], { error: 'must be a port, or "off"' })
+    .transform((value, context) => {
+      const port = typeof value === "string" && /^\d+$/.test(value.trim()) ? +value : value;
+      if (port === "off" || (Number.isInteger(port) && +port >= 0 && +port <= 65_535))
+        return port as number | "off";
+      context.addIssue({ code: "custom", message: 'must be a port, 0 to 65535, or "off"' });
+      return z.NEVER;
+    })
+    .describe(`${description} 0 picks a free one, "off" none.`);
+}
 const words: Readonly<Record<string, boolean>> = {
   true: true,
   yes: true,

@@ -152,9 +152,14 @@ describe("problems name the place, the setting and the way out", () => {
       "keepwarm.yaml:2:9: tls.cert: has no private key. Set tls.key as well.",
     ],
     [
-      "the lm listener",
-      "lm: { port: 65432 }\n",
-      'keepwarm.yaml:1:13: lm.port: the lm:// listener is not in this version yet: leave it out, or "off"',
+      "no port",
+      "lm: { port: 65536 }\n",
+      'keepwarm.yaml:1:13: lm.port: must be a port, 0 to 65535, or "off"',
+    ],
+    [
+      "an lm listener that others can reach",
+      "lm: { host: 0.0.0.0, port: 65432 }\nauth: { password: secret }\n",
+      "keepwarm.yaml:1:13: lm.host: refusing to listen on 0.0.0.0, where others can reach it: lm:// has no authentication. Listen on 127.0.0.1, or allow it with `protected: false` (--no-protected).",
     ],
     [
       "a remote",

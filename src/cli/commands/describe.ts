@@ -21,6 +21,7 @@ async function run({ io, out }: VerbContext, flags: ClientFlags): Promise<ExitCo
       [
         out.facts(serverFacts(connection.label, snapshot)),
         ...snapshot.tiers.map((tier) => out.facts(tierFacts(tier))),
+        snapshot.lm === undefined ? "" : out.facts(lmFacts(snapshot)),
         commandTable(out, snapshot),
       ]
         .filter((part) => part !== "")
@@ -62,6 +63,21 @@ function tierFacts(tier: TierSnapshot): [string, string | undefined][] {
     ["expired", plural(tier.expired, "block")],
     ["rejected", optional(tier.rejected, (count) => plural(count, "block"))],
     ["pinned", optional(tier.pinned, (count) => plural(count, "block"))],
+  ];
+}
+
+function lmFacts({ lm, listeners }: Snapshot): [string, string | undefined][] {
+  if (lm === undefined) return [];
+  return [
+    ["front", `lm at ${listeners?.["lm"] ?? "?"}`],
+    ["clients", `${formatCount(lm.clients.connected)} of ${formatCount(lm.clients.max)}`],
+    ["gets", `${formatCount(lm.gets)}, ${hitRatio(lm)} hits`],
+    [
+      "puts",
+      `${formatCount(lm.puts)}${lm.dropped > 0 ? `, ${formatCount(lm.dropped)} dropped` : ""}`,
+    ],
+    ["received", formatBytes(lm.bytesIn)],
+    ["sent", formatBytes(lm.bytesOut)],
   ];
 }
 

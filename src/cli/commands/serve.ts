@@ -84,6 +84,7 @@ function announce(
     [
       `keepwarm ${version}`,
       `  resp    ${listeners.resp}`,
+      ...(listeners.lm === undefined ? [] : [`  lm      ${listeners.lm}`]),
       `  ram     ${formatBytes(ram.size)}, ${ram.policy}${most}`,
       `  config  ${file ?? "defaults, environment and flags"}`,
       out.paint("green", "ready"),

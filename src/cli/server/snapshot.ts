@@ -23,7 +23,7 @@ export type TierSnapshot = Partial<TierStats> &
 export interface Snapshot
   extends
     Pick<ServerStats, "version" | "pid" | "uptimeSeconds" | "clients" | "traffic" | "keyspace">,
-    Partial<Pick<ServerStats, "node" | "listeners" | "commands">> {
+    Partial<Pick<ServerStats, "node" | "listeners" | "commands" | "lm">> {
   readonly product: "keepwarm" | "valkey" | "redis";
   readonly tiers: readonly TierSnapshot[];
 }

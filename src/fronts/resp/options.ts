@@ -1,6 +1,7 @@
 import type { SecureContextOptions } from "node:tls";
 import type { Logger } from "../../observe/logger.ts";
 import type { TierChain } from "../../tiers/chain/tier-chain.ts";
+import type { LmStats } from "../lm/stats.ts";
 import type { UserOptions } from "./users.ts";
 
 /** Limits that keep one client from harming the others. */
@@ -63,4 +64,6 @@ export interface RespServerOptions {
   readonly onShutdown?: () => void;
   /** What `describe` reports about other listeners. */
   readonly listeners?: () => Readonly<Record<string, string>>;
+  /** Figures of the lm front, if there is one. */
+  readonly lm?: () => LmStats | undefined;
 }

@@ -1,4 +1,5 @@
 import type { StoreStats } from "../../store/contract.ts";
+import type { LmStats } from "../lm/stats.ts";
 import type { FrontState } from "./front-state.ts";
 
 /** What KW.STATS reports: counters since the start, but for what is named as now. */
@@ -19,6 +20,8 @@ export interface ServerStats {
   /** Reads by clients. */
   readonly keyspace: { readonly hits: number; readonly misses: number };
   readonly commands: Readonly<Record<string, CommandStats>>;
+  /** The lm front, if there is one; all other figures but those of tiers are without it. */
+  readonly lm?: LmStats;
 }
 
 /** A tier's counters, and what only this server knows of it. */
@@ -40,6 +43,7 @@ interface CommandStats {
 
 export function serverStats(front: FrontState): ServerStats {
   const { ram, limits, options } = front;
+  const lm = options.lm?.();
   const commands: Record<string, CommandStats> = {};
   for (const { name, calls, rejected, latency } of front.commands.all)
     if (calls + rejected > 0)
@@ -81,6 +85,7 @@ export function serverStats(front: FrontState): ServerStats {
     },
     keyspace: { hits: front.hits, misses: front.misses },
     commands,
+    ...(lm === undefined ? {} : { lm }),
   };
 }
 

@@ -107,6 +107,7 @@ function stats(front: FrontState): Fields {
     total_error_replies: front.errorReplies,
     pubsub_channels: 0,
     latest_fork_usec: 0,
+    ...lm(front),
   };
 }
 
@@ -162,6 +163,24 @@ function keyspace(front: FrontState): Fields {
       fields[`db${database}`] = `keys=${keys},expires=${Math.min(keys, expiring)},avg_ttl=0`;
   }
   return fields;
+}
+
+function lm({ options }: FrontState): Fields {
+  const stats = options.lm?.();
+  if (stats === undefined) return {};
+  const { clients, gets, hits, exists, puts, dropped, bytesIn, bytesOut } = stats;
+  return {
+    lm_connected_clients: clients.connected,
+    lm_rejected_connections: clients.rejected,
+    lm_gets: gets,
+    lm_hits: hits,
+    lm_exists: exists,
+    lm_puts: puts,
+    lm_dropped_values: dropped,
+    lm_net_input_bytes: bytesIn,
+    lm_net_output_bytes: bytesOut,
+    lm_protocol_errors: stats.protocolErrors,
+  };
 }
 
 const sections: Readonly<Record<string, (front: FrontState) => Fields>> = {
