@@ -60,6 +60,8 @@ export interface LowerTier {
   stats(): LowerTierStats;
   /** Called by the tier when {@link isFull} may have become false. Set by the chain. */
   onRoom: (() => void) | undefined;
+  /** Whether RAM has the key's value and it was read there. Set by the chain. */
+  isUsedAbove?: ((key: Uint8Array, keyspace: number) => boolean) | undefined;
 }
 
 /** What every store counts, and whatever else this one does. */

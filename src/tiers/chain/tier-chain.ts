@@ -66,6 +66,10 @@ export class TierChain implements RamObserver {
     lower.onRoom = () => {
       for (const listener of this.#roomListeners) listener();
     };
+    lower.isUsedAbove = (key, keyspace) => {
+      const entry = ram.find(key, 0, key.length, keyspace);
+      return entry !== 0 && ram.entries.hits(entry) > 0;
+    };
     this.#writes = createWritePolicy(options.writeMode ?? "through", {
       ram,
       lower,
@@ -233,10 +237,11 @@ export class TierChain implements RamObserver {
 
   /** Reads ahead what lies below and will probably be asked for next: places in that order. */
   prefetch(places: readonly number[]): void {
-    if (this.lower === undefined) return;
+    const { lower } = this;
+    if (lower === undefined) return;
     for (const place of places) {
-      if (place >= 0 || this.#flights.has(-place)) continue;
-      if (this.#prefetchingBytes + this.lower.length(-place) > this.#prefetchLimit) return;
+      if (place >= 0 || this.#flights.has(-place) || !lower.isPresent(-place)) continue;
+      if (this.#prefetchingBytes + lower.length(-place) > this.#prefetchLimit) return;
       this.prefetched++;
       this.#fly(-place);
     }
@@ -314,7 +319,10 @@ export class TierChain implements RamObserver {
       this.#prefetchingBytes -= flight.bytes;
       const landed = slot === 0 ? 0 : this.#land(row, version, slot);
       if (slot === 0) this.failedReads++;
+      if (landed !== 0) this.ram.slots.retain(landed);
+      // A command that runs at once may remove the key, for which the next one waits too.
       for (const bringing of flight.waiting) bringing.arrive(landed);
+      if (landed !== 0) this.ram.slots.release(landed);
     };
     lower.read(row, this.ram).then(arrived, () => arrived(0));
     return flight;

@@ -164,6 +164,11 @@ export class SlotTable {
     return this.piece(slot).subarray(this.#offset[slot] + from, this.#end(slot));
   }
 
+  /** Whether the slot has pages of its own: page-aligned {@link memory} that nothing else lies in. */
+  hasPages(slot: number): boolean {
+    return this.#pages[slot] > 0;
+  }
+
   /** All memory of a slot that has pages of its own. */
   memory(slot: number): Buffer {
     return this.piece(slot).subarray(this.#start(slot), this.#end(slot));

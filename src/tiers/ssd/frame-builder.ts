@@ -1,0 +1,118 @@
+import { checksumOf } from "./checksum.ts";
+import { FRAME_HEADER_BYTES, MAX_FRAME_RECORDS, sealFrameHeader } from "./frame.ts";
+import { PAGE_BYTES, pagesFor } from "./layout.ts";
+import type { LogItem } from "./log-item.ts";
+import { recordBytes, writeRecord } from "./record.ts";
+import type { Segment } from "./segment.ts";
+
+/** Most bytes of a frame with more than one record. */
+const MAX_FRAME_PAGES = (8 * 1024 ** 2) / PAGE_BYTES;
+/** Most big values of a frame: each is one piece of a gathering write. */
+const MAX_IMAGES = 256;
+const PACKED_ALIGNMENT = 8;
+
+/** Collects items for one frame, and lays them out. */
+export class FrameBuilder {
+  readonly items: LogItem[] = [];
+  #headerBytes = FRAME_HEADER_BYTES;
+  #packedBytes = 0;
+  #imagePages = 0;
+  #images = 0;
+
+  /** Bytes that the frame's records take in the segment's footer. */
+  get footerBytes(): number {
+    return this.#headerBytes - FRAME_HEADER_BYTES;
+  }
+
+  get headerPages(): number {
+    return pagesFor(this.#headerBytes);
+  }
+
+  /** Pages of header and small values: what the builder needs memory for. */
+  get stagedPages(): number {
+    return this.headerPages + pagesFor(this.#packedBytes);
+  }
+
+  get pages(): number {
+    return this.stagedPages + this.#imagePages;
+  }
+
+  /** Adds the item if the frame can take it and still fits the segment. */
+  add(item: LogItem, segment: Segment): boolean {
+    const header = this.#headerBytes + recordBytes(item.key.length);
+    const { source } = item;
+    const isPacked = source !== undefined && source.pages === undefined;
+    const packed = isPacked ? aligned(this.#packedBytes) + source.value.length : this.#packedBytes;
+    const images = this.#imagePages + (source?.pages === undefined ? 0 : imagePages(source));
+    const pages = pagesFor(header) + pagesFor(packed) + images;
+    if (!segment.hasRoom(pages, header - FRAME_HEADER_BYTES)) return false;
+    if (this.items.length > 0) {
+      if (pages > MAX_FRAME_PAGES || this.items.length === MAX_FRAME_RECORDS) return false;
+      if (!isPacked && source !== undefined && this.#images === MAX_IMAGES) return false;
+    }
+    this.items.push(item);
+    this.#headerBytes = header;
+    this.#packedBytes = packed;
+    this.#imagePages = images;
+    if (!isPacked && source !== undefined) this.#images++;
+    return true;
+  }
+
+  /**
+   * Writes header and small values into `staged`.
+   * @returns what to write, in order, and of each item where its value begins in the frame.
+   */
+  build(staged: Buffer, storeId: Buffer, generation: number): Layout {
+    const parts: Buffer[] = [staged];
+    const positions: number[] = [];
+    const checksums: bigint[] = [];
+    let at = FRAME_HEADER_BYTES;
+    let packedAt = this.headerPages * PAGE_BYTES;
+    let imageAt = this.stagedPages * PAGE_BYTES;
+    for (const item of this.items) {
+      const { source } = item;
+      let position = 0;
+      let checksum = 0n;
+      if (source !== undefined) {
+        checksum = checksumOf(source.value);
+        if (source.pages === undefined) {
+          packedAt = aligned(packedAt);
+          position = packedAt;
+          source.value.copy(staged, packedAt);
+          packedAt += source.value.length;
+        } else {
+          const bytes = imagePages(source) * PAGE_BYTES;
+          position = imageAt + source.offset;
+          parts.push(source.pages.subarray(0, bytes));
+          imageAt += bytes;
+        }
+      }
+      positions.push(position);
+      checksums.push(checksum);
+      const valueLength = source?.value.length ?? 0;
+      at = writeRecord(staged, at, { ...item, valueLength, position, checksum }, item.key);
+    }
+    staged.fill(0, at, this.headerPages * PAGE_BYTES);
+    sealFrameHeader(staged, storeId, {
+      headerPages: this.headerPages,
+      records: this.items.length,
+      generation,
+      pages: this.pages,
+    });
+    return { parts, positions, checksums };
+  }
+}
+
+export interface Layout {
+  readonly parts: readonly Buffer[];
+  readonly positions: readonly number[];
+  readonly checksums: readonly bigint[];
+}
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / PACKED_ALIGNMENT) * PACKED_ALIGNMENT;
+}
+
+function imagePages(source: { readonly offset: number; readonly value: Buffer }): number {
+  return pagesFor(source.offset + source.value.length);
+}

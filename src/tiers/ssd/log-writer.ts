@@ -1,0 +1,447 @@
+import type { SettledOutcome } from "../chain/lower-tier.ts";
+import { FrameBuilder, type Layout } from "./frame-builder.ts";
+import type { Health } from "./health.ts";
+import { PAGE_BYTES } from "./layout.ts";
+import type { LogItem } from "./log-item.ts";
+import type { Segment } from "./segment.ts";
+import type { SegmentSet } from "./segment-set.ts";
+import type { SsdCounters } from "./ssd-counters.ts";
+import type { Staging, StagingRun } from "./staging.ts";
+
+/** When a write counts as done; see docs/tiers.md. */
+export type Durability = "none" | "async" | "fsync";
+
+/** Frames on their way to the disk at a time: enough to keep it busy, and threads left for reads. */
+const FRAMES_IN_FLIGHT = 3;
+/** Tries of one item, each in another segment. */
+const MAX_ATTEMPTS = 3;
+/** Records without a value that may wait for a disk that fails. */
+const MAX_WAITING_RECORDS = 100_000;
+const ASYNC_SYNC_MS = 1000;
+/** Small values wait this long for company, unless there is enough of it or somebody waits for them. */
+const GATHER_MS = 10;
+const GATHER_BYTES = 1024 ** 2;
+
+/** What the writer tells its owner. */
+export interface LogWriterOwner {
+  /** The item is on the disk, `position` bytes into the segment. */
+  written(item: LogItem, segment: Segment, position: number, checksum: bigint): void;
+  /** The item will not be written. */
+  lost(item: LogItem): void;
+  /** A segment was begun or ended, or none can be begun: time to think of reclaiming. */
+  segmentsChanged(): void;
+  /** There is room in the queue again. */
+  roomInQueue(): void;
+}
+
+interface Frame {
+  readonly segment: Segment;
+  readonly start: number;
+  readonly items: readonly LogItem[];
+  readonly layout: Layout;
+  readonly run: StagingRun;
+  state: "writing" | "written" | "failed";
+  error: unknown;
+}
+
+/**
+ * Appends items to the active segment: those that wait go together in one frame, one write each, and
+ * become valid in the order in which they were given.
+ */
+export class LogWriter {
+  readonly #segments: SegmentSet;
+  readonly #staging: Staging;
+  readonly #storeId: Buffer;
+  readonly #durability: Durability;
+  readonly #health: Health;
+  readonly #counters: SsdCounters;
+  readonly #owner: LogWriterOwner;
+  /** New items; `#head` is the next. */
+  #queue: LogItem[] = [];
+  #head = 0;
+  /** Items that move from one segment to another go first. */
+  readonly #moves: LogItem[] = [];
+  #queuedBytes = 0;
+  readonly #frames: Frame[] = [];
+  /** Segments that take no more frames and whose last ones are under way. */
+  readonly #ending: Segment[] = [];
+  /** Items stand in the queue again that failed: it is not in order any more. */
+  #hasRetries = false;
+  #running = false;
+  #wake: (() => void) | undefined;
+  #sequence = 0;
+  /** All items up to here are written or lost. */
+  #settledUpTo = 0;
+  #syncedUpTo = 0;
+  #lastLost = 0;
+  readonly #settling: { upTo: number; from: number; resolve: (outcome: SettledOutcome) => void }[] =
+    [];
+  #syncing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #resumption: NodeJS.Timeout | undefined;
+  #gathering: NodeJS.Timeout | undefined;
+  readonly #background = new Set<Promise<void>>();
+
+  constructor(parts: {
+    readonly segments: SegmentSet;
+    readonly staging: Staging;
+    readonly storeId: Buffer;
+    readonly durability: Durability;
+    readonly health: Health;
+    readonly counters: SsdCounters;
+    readonly owner: LogWriterOwner;
+  }) {
+    this.#segments = parts.segments;
+    this.#staging = parts.staging;
+    this.#storeId = parts.storeId;
+    this.#durability = parts.durability;
+    this.#health = parts.health;
+    this.#counters = parts.counters;
+    this.#owner = parts.owner;
+    if (parts.durability === "async") {
+      this.#timer = setInterval(() => void this.#sync(), ASYNC_SYNC_MS);
+      this.#timer.unref();
+    }
+  }
+
+  /** Bytes of values that wait or are being written. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Items that wait or are being written. */
+  get queuedItems(): number {
+    return (
+      this.#queue.length -
+      this.#head +
+      this.#moves.length +
+      this.#frames.reduce((sum, { items }) => sum + items.length, 0)
+    );
+  }
+
+  nextSequence(): number {
+    return ++this.#sequence;
+  }
+
+  /** Appends the item when its turn comes. */
+  add(item: LogItem): void {
+    if (item.source === undefined && this.#queue.length - this.#head > MAX_WAITING_RECORDS) {
+      this.#lose(item);
+      return;
+    }
+    this.#queuedBytes += item.source?.value.length ?? 0;
+    if (item.movedFrom >= 0) this.#moves.push(item);
+    else this.#queue.push(item);
+    this.#start();
+  }
+
+  /** The item with this sequence was never given: its value is lost at once. */
+  skipped(sequence: number): void {
+    this.#lastLost = sequence;
+  }
+
+  /** Resolves when all that was given so far is written, and synced where that was promised. */
+  settled(): Promise<SettledOutcome> {
+    const upTo = this.#sequence;
+    const from = this.#durability === "fsync" ? this.#syncedUpTo : this.#settledUpTo;
+    if (from >= upTo) return Promise.resolve(this.#lastLost > from ? "lost" : "durable");
+    return new Promise((resolve) => {
+      this.#settling.push({ upTo, from, resolve });
+      if (this.#gathering !== undefined) this.writeNow();
+      this.#settle();
+    });
+  }
+
+  /** Writes what waits, ends the active segment properly, and syncs. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    if (this.#gathering !== undefined) this.writeNow();
+    while (this.#running || this.#frames.length > 0) await this.#woken();
+    clearTimeout(this.#resumption);
+    this.#endActive();
+    await Promise.all(this.#background);
+    if (this.#durability !== "none") await this.#sync();
+  }
+
+  /** Ends the active segment: its footer follows when its last frame is written. */
+  #endActive(): void {
+    const segment = this.#segments.endActive();
+    if (segment === undefined) return;
+    this.#ending.push(segment);
+    this.#finishEnded();
+  }
+
+  #finishEnded(): void {
+    for (const segment of [...this.#ending]) {
+      if (this.#frames.some((frame) => frame.segment === segment)) continue;
+      this.#ending.splice(this.#ending.indexOf(segment), 1);
+      this.#finish(segment);
+    }
+  }
+
+  #finish(segment: Segment): void {
+    if (segment.records === 0) {
+      this.#segments.release(segment);
+      return;
+    }
+    const work: Promise<void> = this.#segments
+      .writeFooter(segment)
+      .catch((error: unknown) => this.#health.failed("writing a segment's footer failed", error))
+      .finally(() => {
+        segment.state = "closed";
+        this.#background.delete(work);
+        this.#owner.segmentsChanged();
+      });
+    this.#background.add(work);
+  }
+
+  #start(): void {
+    this.#wake?.();
+    if (this.#running) return;
+    const mayGather = this.#durability !== "fsync" && this.#settling.length === 0;
+    if (mayGather && this.#queuedBytes < GATHER_BYTES) {
+      this.#gathering ??= setTimeout(() => this.writeNow(), GATHER_MS);
+      return;
+    }
+    this.writeNow();
+  }
+
+  /** Begins to write what waits. */
+  writeNow(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    if (this.#running) return;
+    this.#running = true;
+    // In a turn of its own, so that what one request or batch stores goes in one frame.
+    setImmediate(() => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    while (this.#moves.length > 0 || this.#head < this.#queue.length) {
+      if (this.#health.isPaused) {
+        this.#giveUpValues();
+        break;
+      }
+      if (this.#frames.length >= FRAMES_IN_FLIGHT) {
+        await this.#woken();
+        continue;
+      }
+      const next = this.#moves[0] ?? this.#queue[this.#head];
+      try {
+        const segment = await this.#segmentFor(next);
+        if (segment !== undefined) await this.#writeFrame(segment);
+      } catch (error) {
+        this.#health.failed("beginning a segment failed", error);
+        this.#attempted(next);
+      }
+    }
+    this.#running = false;
+    this.#settle();
+    this.#wake?.();
+  }
+
+  /** The active segment if the item fits, another one if not; `undefined`: look again. */
+  async #segmentFor(item: LogItem): Promise<Segment | undefined> {
+    const { active } = this.#segments;
+    const isMove = item.movedFrom >= 0;
+    const mayUse = isMove || this.#segments.freeCount > 0;
+    if (mayUse && active !== undefined && new FrameBuilder().add(item, active)) return active;
+    if (this.#segments.canBegin(isMove)) {
+      this.#endActive();
+      const segment = await this.#segments.begin();
+      this.#owner.segmentsChanged();
+      return segment;
+    }
+    this.#owner.segmentsChanged();
+    await Promise.race([this.#segments.freed(), this.#woken()]);
+    return undefined;
+  }
+
+  async #writeFrame(segment: Segment): Promise<void> {
+    const builder = new FrameBuilder();
+    while (this.#moves.length > 0 && builder.add(this.#moves[0], segment)) this.#moves.shift();
+    // The last free segment is in use: what is left of it belongs to what moves, or nothing came free.
+    const isOpen = this.#segments.freeCount > 0;
+    while (isOpen && this.#head < this.#queue.length)
+      if (builder.add(this.#queue[this.#head], segment)) this.#head++;
+      else break;
+    if (this.#head > 4096 || this.#head === this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    if (builder.items.length === 0) return;
+    const run = await this.#staging.take(builder.stagedPages);
+    const layout = builder.build(run.memory, this.#storeId, segment.generation);
+    const start = segment.position;
+    const frame: Frame = {
+      segment,
+      start,
+      items: builder.items,
+      layout,
+      run,
+      state: "writing",
+      error: undefined,
+    };
+    segment.position += builder.pages * PAGE_BYTES;
+    segment.isDirty = true;
+    this.#frames.push(frame);
+    this.#counters.writtenBytes += builder.pages * PAGE_BYTES;
+    this.#counters.frames++;
+    segment.file.write(layout.parts, start).then(
+      () => this.#wrote(frame, undefined),
+      (error: unknown) => this.#wrote(frame, error ?? new Error("unknown error")),
+    );
+  }
+
+  #wrote(frame: Frame, error: unknown): void {
+    frame.error ??= error;
+    frame.state = frame.error === undefined ? "written" : "failed";
+    while (this.#frames.length > 0 && this.#frames[0].state !== "writing") {
+      const first = this.#frames.shift()!;
+      if (first.state === "written") this.#commit(first);
+      else this.#fail(first);
+    }
+    this.#finishEnded();
+    this.#settle();
+    this.#wake?.();
+    this.#owner.roomInQueue();
+  }
+
+  #commit({ segment, start, items, layout, run }: Frame): void {
+    for (const [index, item] of items.entries()) {
+      const position = item.source === undefined ? 0 : start + layout.positions[index];
+      const checksum = layout.checksums[index];
+      const valueLength = item.source?.value.length ?? 0;
+      segment.addToFooter({ ...item, valueLength, position, checksum }, item.key);
+      this.#queuedBytes -= valueLength;
+      this.#owner.written(item, segment, position, checksum);
+      item.source?.release();
+      item.done?.(true);
+    }
+    run.release();
+    this.#health.succeeded();
+  }
+
+  #fail(frame: Frame): void {
+    this.#health.failed("writing failed", frame.error);
+    frame.run.release();
+    // A frame behind one that failed could not be found after a crash: it has failed as well.
+    for (const other of this.#frames)
+      if (other.segment === frame.segment) {
+        if (other.state === "written") other.state = "failed";
+        other.error ??= frame.error;
+      }
+    if (this.#segments.active === frame.segment) this.#endActive();
+    for (const item of frame.items.toReversed()) this.#attempted(item, true);
+  }
+
+  /** One try of the item failed: it is tried again, or lost. */
+  #attempted(item: LogItem, wasTaken = false): void {
+    item.attempts++;
+    const queue = item.movedFrom >= 0 ? this.#moves : this.#queue;
+    if (item.attempts < MAX_ATTEMPTS) {
+      if (!wasTaken) return;
+      this.#hasRetries = true;
+      if (queue === this.#moves) this.#moves.unshift(item);
+      else if (this.#head > 0) this.#queue[--this.#head] = item;
+      else this.#queue.unshift(item);
+      this.#start();
+      return;
+    }
+    if (!wasTaken) {
+      if (queue === this.#moves) this.#moves.shift();
+      else this.#head++;
+    }
+    this.#queuedBytes -= item.source?.value.length ?? 0;
+    this.#lose(item);
+  }
+
+  /**
+   * The disk is left alone for a while: values are not kept waiting for it. Records without one are:
+   * what is deleted must not come back.
+   */
+  #giveUpValues(): void {
+    const waiting = [...this.#moves, ...this.#queue.slice(this.#head)];
+    this.#moves.length = 0;
+    this.#queue = [];
+    this.#head = 0;
+    for (const item of waiting)
+      if (item.source === undefined) this.#queue.push(item);
+      else {
+        this.#queuedBytes -= item.source.value.length;
+        this.#lose(item);
+      }
+    this.#owner.roomInQueue();
+    clearTimeout(this.#resumption);
+    this.#resumption = setTimeout(() => this.#start(), this.#health.pauseLeftMs).unref();
+  }
+
+  #lose(item: LogItem): void {
+    this.#lastLost = Math.max(this.#lastLost, item.sequence);
+    item.source?.release();
+    this.#owner.lost(item);
+    item.done?.(false);
+  }
+
+  /** Answers those who wait for what is done by now, and sees to it that the rest gets done. */
+  #settle(): void {
+    this.#settledUpTo = this.#lowestUnwritten() - 1;
+    const done = this.#durability === "fsync" ? this.#syncedUpTo : this.#settledUpTo;
+    while (this.#settling.length > 0 && this.#settling[0].upTo <= done) {
+      const { from, resolve } = this.#settling.shift()!;
+      resolve(this.#lastLost > from ? "lost" : "durable");
+    }
+    const wantsSync = this.#durability === "fsync" && this.#settling.length > 0;
+    if (wantsSync && this.#settledUpTo > this.#syncedUpTo) void this.#sync();
+  }
+
+  /** The lowest sequence that is neither written nor lost. Moves do not count: nobody waits for them. */
+  #lowestUnwritten(): number {
+    let lowest = this.#sequence + 1;
+    for (const { items } of this.#frames)
+      for (const { movedFrom, sequence } of items)
+        if (movedFrom < 0) lowest = Math.min(lowest, sequence);
+    if (this.#head === this.#queue.length) this.#hasRetries = false;
+    const end = this.#hasRetries
+      ? this.#queue.length
+      : Math.min(this.#head + 1, this.#queue.length);
+    for (let at = this.#head; at < end; at++) lowest = Math.min(lowest, this.#queue[at].sequence);
+    return lowest;
+  }
+
+  #sync(): Promise<void> {
+    this.#syncing ??= this.#syncOnce().finally(() => {
+      this.#syncing = undefined;
+      this.#settle();
+    });
+    return this.#syncing;
+  }
+
+  async #syncOnce(): Promise<void> {
+    const upTo = this.#settledUpTo;
+    const dirty = this.#segments.all.filter(({ isDirty }) => isDirty);
+    for (const segment of dirty) segment.isDirty = false;
+    const began = performance.now();
+    const outcomes = await Promise.allSettled(dirty.map(({ file }) => file.sync()));
+    for (const [index, outcome] of outcomes.entries())
+      if (outcome.status === "rejected") {
+        // What the kernel could not write it may have thrown away: nothing of this can be promised.
+        this.#health.failed("syncing failed", outcome.reason);
+        this.#lastLost = upTo;
+        dirty[index].isDirty = true;
+      }
+    if (dirty.length > 0) this.#counters.syncs.record(performance.now() - began);
+    this.#syncedUpTo = Math.max(this.#syncedUpTo, upTo);
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      const before = this.#wake;
+      this.#wake = () => {
+        this.#wake = undefined;
+        before?.();
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,158 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { partnerKey } from "../../store/pairs.ts";
+import type { Segment } from "./segment.ts";
+import type { SegmentSet } from "./segment-set.ts";
+import type { SsdIndex } from "./ssd-index.ts";
+
+/** Rows looked at in one turn of the event loop. */
+const ROWS_A_TURN = 200_000;
+/** Of a segment's bytes, at most this much is kept, so that reclaiming it gains something. */
+const LARGEST_SHARE_KEPT = 0.5;
+const LARGEST_SHARE_PINNED = 0.9;
+/** What was read is kept if that is not longer ago than it takes to write this share of all segments. */
+const RECENT_SHARE = 0.75;
+/** Segments that are kept free: one for new values, one for what moves, one in hand. */
+const FREE_SEGMENTS = 3;
+/** Values on their way from the old segment at a time. */
+const MOVES_AT_A_TIME = 4;
+const READERS_POLL_MS = 5;
+
+/** What the reclaimer needs of the tier. */
+export interface ReclaimerOwner {
+  readonly index: SsdIndex;
+  readonly segments: SegmentSet;
+  /** Most blocks; 0 for no limit. */
+  readonly maxBlocks: number;
+  now(): number;
+  /** Whether RAM has the row's value and it was read there. */
+  isUsedInRam(row: number): boolean;
+  /** Moves the row's value to the active segment; resolves when that is done or has failed. */
+  move(row: number): Promise<void>;
+  /** The row's value leaves the tier. */
+  evict(row: number, why: "evicted" | "expired"): void;
+}
+
+/**
+ * Makes room: takes the oldest segment, moves what was read again since it was written (and not too
+ * long ago) to the active one, and gives the rest up.
+ */
+export class Reclaimer {
+  readonly #owner: ReclaimerOwner;
+  #running = false;
+  #stopped = false;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(owner: ReclaimerOwner) {
+    this.#owner = owner;
+  }
+
+  /** Begins to reclaim if there is need. */
+  check(): void {
+    if (this.#running || this.#stopped || !this.#isNeeded()) return;
+    this.#running = true;
+    this.#done = this.#run();
+  }
+
+  /** Begins nothing more; resolves when what runs is done. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  #isNeeded(): boolean {
+    const { segments, index, maxBlocks } = this.#owner;
+    const wanted = Math.min(FREE_SEGMENTS, Math.max(1, Math.floor(segments.all.length / 4)));
+    return segments.freeCount < wanted || (maxBlocks > 0 && index.storedCount > maxBlocks);
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isNeeded() && !this.#stopped) {
+      const segment = this.#owner.segments.oldest();
+      if (segment === undefined) break;
+      segment.state = "reclaiming";
+      await this.#reclaim(segment);
+    }
+    this.#running = false;
+  }
+
+  async #reclaim(segment: Segment): Promise<void> {
+    const { index, segments } = this.#owner;
+    const rows = await this.#rowsOf(segment);
+    const kept = this.#choose(rows, segment);
+    await this.#moveAll([...kept]);
+    for (const row of rows)
+      if (index.isStored(row) && index.segment(row) === segment.number)
+        this.#owner.evict(row, this.#hasExpired(row) ? "expired" : "evicted");
+    // What came to lie here since, or was missed, leaves as well.
+    for (const row of await this.#rowsOf(segment)) this.#owner.evict(row, "evicted");
+    while (segment.readers > 0) await delay(READERS_POLL_MS);
+    segments.release(segment);
+  }
+
+  async #rowsOf(segment: Segment): Promise<number[]> {
+    const { index } = this.#owner;
+    const rows: number[] = [];
+    for (let from = 1; from < index.end; from += ROWS_A_TURN) {
+      index.rowsOf(segment.number, from, Math.min(from + ROWS_A_TURN, index.end), rows);
+      await nextTurn();
+    }
+    return rows;
+  }
+
+  /** The rows worth keeping, with the other halves of their pairs; the most recently used come last. */
+  #choose(rows: readonly number[], segment: Segment): Set<number> {
+    const { index } = this.#owner;
+    const worthy = rows.filter((row) => index.isStored(row) && this.#isWorthKeeping(row));
+    worthy.sort((a, b) => rank(index, b) - rank(index, a));
+    let bytes = 0;
+    const kept: number[] = [];
+    for (const row of worthy) {
+      const share = index.isPinned(row) ? LARGEST_SHARE_PINNED : LARGEST_SHARE_KEPT;
+      if (bytes + index.length(row) > segment.bytes * share) continue;
+      bytes += index.length(row);
+      kept.push(row);
+      const partner = this.#partnerOf(row);
+      if (partner !== 0 && index.segment(partner) === segment.number) kept.push(partner);
+    }
+    return new Set(kept.toReversed());
+  }
+
+  #isWorthKeeping(row: number): boolean {
+    const { index, segments } = this.#owner;
+    if (this.#hasExpired(row)) return false;
+    if (index.isPinned(row) || this.#owner.isUsedInRam(row)) return true;
+    const since = segments.generation - segments.all.length * RECENT_SHARE;
+    return index.wasRead(row) && index.usedAt(row) >= since;
+  }
+
+  async #moveAll(rows: number[]): Promise<void> {
+    const lanes = Array.from({ length: MOVES_AT_A_TIME }, async () => {
+      for (let row = rows.shift(); row !== undefined; row = rows.shift())
+        await this.#owner.move(row);
+    });
+    await Promise.all(lanes);
+  }
+
+  #hasExpired(row: number): boolean {
+    const at = this.#owner.index.expiresAt(row);
+    return at !== 0 && at <= this.#owner.now();
+  }
+
+  #partnerOf(row: number): number {
+    const { index } = this.#owner;
+    const key = index.key(row);
+    const other = partnerKey(key, 0, key.length);
+    if (other === undefined) return 0;
+    const partner = index.locate(other, 0, other.length, index.keyspace(row));
+    return partner !== 0 && index.isStored(partner) ? partner : 0;
+  }
+}
+
+/** Pinned before read ones, recently used before others. */
+function rank(index: SsdIndex, row: number): number {
+  return (index.isPinned(row) ? 2 ** 40 : 0) + index.usedAt(row);
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

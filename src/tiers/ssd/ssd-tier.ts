@@ -1,0 +1,818 @@
+import { KeepwarmError } from "../../errors.ts";
+import { type Logger, silentLogger } from "../../observe/logger.ts";
+import { MAX_KEY_BYTES } from "../../store/contract.ts";
+import { partnerKey } from "../../store/pairs.ts";
+import { type Clock, systemClock } from "../../util/clock.ts";
+import { formatBytes } from "../../util/units.ts";
+import type { LowerTier, LowerTierStats, SettledOutcome } from "../chain/lower-tier.ts";
+import type { RamTier } from "../ram/ram-tier.ts";
+import { checksumOf } from "./checksum.ts";
+import { DataDirectory } from "./data-directory.ts";
+import { type DirectMode, type Disk, NodeDisk } from "./disk.ts";
+import { Health } from "./health.ts";
+import { PAGE_BYTES, pagesFor } from "./layout.ts";
+import { Loader, type LoadProgress } from "./loader.ts";
+import type { LogItem, ValueSource } from "./log-item.ts";
+import { type Durability, LogWriter } from "./log-writer.ts";
+import { recordBytes, recordFlag, recordKind } from "./record.ts";
+import { Reclaimer } from "./reclaimer.ts";
+import type { Segment } from "./segment.ts";
+import { SegmentReader } from "./segment-reader.ts";
+import { SegmentSet } from "./segment-set.ts";
+import { SsdCounters } from "./ssd-counters.ts";
+import { NO_SEGMENT, SsdIndex, rowState } from "./ssd-index.ts";
+import { Staging } from "./staging.ts";
+
+export interface SsdTierOptions {
+  /** A directory that this tier has for itself; made when it is not there. */
+  readonly directory: string;
+  /** All that the tier may take on the disk, in bytes. At least four segments. */
+  readonly capacityBytes: number;
+  /** Bytes of a segment file, in a new directory. Default: see {@link defaultSegmentBytes}. */
+  readonly segmentBytes?: number;
+  /** Most blocks. Default 0: as many as fit. */
+  readonly maxBlocks?: number;
+  /** Default `"none"`; see {@link Durability}. */
+  readonly durability?: Durability;
+  /** Most bytes of values that wait to be written. Default 256 MiB. */
+  readonly queueBytes?: number;
+  /** Memory for values on their way between segments, and for small ones. Default 64 MiB. */
+  readonly stagingBytes?: number;
+  /** Memory for the keys of the index. Default 2 GiB, taken as it is needed. */
+  readonly keyMemoryBytes?: number;
+  /** Default `"auto"`: O_DIRECT where the file system has it. */
+  readonly direct?: DirectMode;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  /** Another disk than the real one, for tests. */
+  readonly disk?: Disk;
+}
+
+const MIN_SEGMENTS = 4;
+const MIN_SEGMENT_BYTES = 1024 ** 2;
+const MAX_SEGMENT_BYTES = 2 * 1024 ** 3 - 1024 ** 2;
+/** Segment numbers have 16 bits, and one of them means none. */
+const MAX_SEGMENTS = NO_SEGMENT;
+/** Reads under way before further ones are misses: the disk does not keep up. */
+const MAX_READS = 1024;
+/** From here on a value is read straight into a RAM slot of its own pages. */
+const DIRECT_READ_BYTES = 16 * 1024;
+/** Room that a RAM slot has before its value. */
+const SLOT_PREFIX_BYTES = 16;
+/** Versions of one session; 2^17 sessions fit a double. */
+const VERSIONS_A_SESSION = 2 ** 36;
+const SWEEP_MS = 1000;
+const ROWS_A_SWEEP = 20_000;
+
+/** A 64th of the capacity, but room for blocks of 64 MiB where the capacity allows it. */
+export function defaultSegmentBytes(capacityBytes: number): number {
+  const wanted = Math.max(capacityBytes / 64, Math.min(128 * 1024 ** 2, capacityBytes / 16));
+  const bytes = Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, wanted));
+  return Math.floor(bytes / MIN_SEGMENT_BYTES) * MIN_SEGMENT_BYTES;
+}
+
+/**
+ * Blocks on a local disk, in a log of segment files: appended in big writes, found by an index in
+ * memory, read straight into RAM slots, and there again after a restart. What the disk does not do is
+ * a miss, counted and shown, never an error of whoever asks.
+ */
+export class SsdTier implements LowerTier {
+  readonly name = "ssd";
+  readonly counters: SsdCounters = new SsdCounters();
+  readonly health: Health;
+  readonly segments: SegmentSet;
+  readonly staging: Staging;
+  readonly capacityBytes: number;
+  readonly maxBlocks: number;
+  readonly durability: Durability;
+  readonly isDirect: boolean;
+  onRoom: (() => void) | undefined;
+  isUsedAbove: ((key: Uint8Array, keyspace: number) => boolean) | undefined;
+  #index: SsdIndex;
+  readonly #newIndex: () => SsdIndex;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #directory: DataDirectory;
+  readonly #reader: SegmentReader;
+  readonly #writer: LogWriter;
+  readonly #reclaimer: Reclaimer;
+  readonly #loader: Loader;
+  readonly #queueBytes: number;
+  readonly #openedAt = new Map<number, number>();
+  readonly #sweeper: NodeJS.Timeout;
+  #loading: Promise<void> = Promise.resolve();
+  #lastVersion: number;
+  #reads = 0;
+  #sweepRow = 1;
+  #closed = false;
+
+  private constructor(
+    options: SsdTierOptions,
+    directory: DataDirectory,
+    disk: Disk,
+    segments: SegmentSet,
+    staging: Staging,
+  ) {
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silentLogger;
+    this.#directory = directory;
+    this.segments = segments;
+    this.staging = staging;
+    this.capacityBytes = segments.all.length * segments.segmentBytes;
+    this.maxBlocks = options.maxBlocks ?? 0;
+    this.durability = options.durability ?? "none";
+    this.isDirect = disk.direct;
+    this.#queueBytes = options.queueBytes ?? 256 * 1024 ** 2;
+    this.#lastVersion = directory.superblock.session * VERSIONS_A_SESSION;
+    this.health = new Health(directory.path, this.#logger, () => this.#clock.now());
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    const keyMemoryBytes = options.keyMemoryBytes ?? 2 * 1024 ** 3;
+    this.#newIndex = () => new SsdIndex(seed, keyMemoryBytes);
+    this.#index = this.#newIndex();
+    const { storeId } = directory;
+    this.#reader = new SegmentReader(staging, storeId);
+    this.#reclaimer = new Reclaimer(this.#reclaimerOwner());
+    this.#loader = new Loader(this.#loaderOwner());
+    this.#writer = new LogWriter({
+      segments,
+      staging,
+      storeId,
+      durability: this.durability,
+      health: this.health,
+      counters: this.counters,
+      owner: {
+        written: (item, segment, position, checksum) =>
+          this.#written(item, segment, position, checksum),
+        lost: (item) => this.#lost(item),
+        segmentsChanged: () => this.#segmentsChanged(),
+        roomInQueue: () => this.onRoom?.(),
+      },
+    });
+    this.#sweeper = setInterval(() => this.sweep(ROWS_A_SWEEP), SWEEP_MS).unref();
+  }
+
+  /**
+   * Opens the directory and begins to load its index; the tier serves at once what is known already.
+   *
+   * Throws `CONFIG_INVALID` when the directory is in use, of an unknown format, or too small.
+   */
+  static async open(options: SsdTierOptions): Promise<SsdTier> {
+    const segmentBytes = options.segmentBytes ?? defaultSegmentBytes(options.capacityBytes);
+    checkSegmentBytes(segmentBytes);
+    const directory = await DataDirectory.open(options.directory, segmentBytes);
+    const kept = directory.superblock.segmentBytes;
+    try {
+      const count = Math.min(MAX_SEGMENTS, Math.floor(options.capacityBytes / kept));
+      if (count < MIN_SEGMENTS)
+        throw new KeepwarmError(
+          "CONFIG_INVALID",
+          `an SSD tier of ${formatBytes(options.capacityBytes)} is too small for segments of ${formatBytes(kept)}`,
+          { remedy: `Give it at least ${formatBytes(kept * MIN_SEGMENTS)}.` },
+        );
+      const staging = new Staging(options.stagingBytes ?? 64 * 1024 ** 2);
+      const run = await staging.take(1);
+      const disk =
+        options.disk ??
+        (await NodeDisk.open(options.directory, options.direct ?? "auto", run.memory));
+      run.release();
+      if (options.direct === "on" && !disk.direct)
+        throw new KeepwarmError("CONFIG_INVALID", `${options.directory} does not take O_DIRECT`, {
+          remedy: "Use another file system, or set ssd.direct to auto.",
+        });
+      const clock = options.clock ?? systemClock;
+      const segments = await SegmentSet.open(disk, count, kept, staging, directory.storeId, () =>
+        clock.now(),
+      );
+      const tier = new SsdTier(options, directory, disk, segments, staging);
+      await tier.#start();
+      return tier;
+    } catch (error) {
+      await directory.close();
+      throw error;
+    }
+  }
+
+  /** The largest value that the tier takes. */
+  get maxBlockBytes(): number {
+    const overhead = 4 * PAGE_BYTES + 2 * recordBytes(MAX_KEY_BYTES);
+    return Math.min(
+      this.segments.segmentBytes - overhead - PAGE_BYTES,
+      this.staging.capacityBytes / 2,
+    );
+  }
+
+  get index(): SsdIndex {
+    return this.#index;
+  }
+
+  /** How far the index is loaded. */
+  get loadProgress(): LoadProgress {
+    return this.#loader.progress;
+  }
+
+  /** Resolves when the index is loaded. */
+  loaded(): Promise<void> {
+    return this.#loading;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  // LowerTier
+
+  get end(): number {
+    return this.#index.end;
+  }
+
+  get count(): number {
+    return this.#index.storedCount;
+  }
+
+  countOf(keyspace: number): number {
+    return this.#index.storedIn(keyspace);
+  }
+
+  countInRam(keyspace: number): number {
+    return this.#index.storedInRam(keyspace);
+  }
+
+  find(key: Uint8Array, start: number, end: number, keyspace: number): number {
+    const row = this.#index.locate(key, start, end, keyspace);
+    if (row === 0 || !this.#index.isStored(row)) return 0;
+    if (!this.#hasExpired(row)) return row;
+    this.#evict(row, "expired");
+    return 0;
+  }
+
+  locate(key: Uint8Array, start: number, end: number, keyspace: number): number {
+    const row = this.#index.locate(key, start, end, keyspace);
+    return row === 0 || this.#index.state(row) === rowState.gone ? 0 : row;
+  }
+
+  isPresent(row: number): boolean {
+    return this.#index.isPresent(row) && this.#index.isStored(row);
+  }
+
+  keyspace(row: number): number {
+    return this.#index.keyspace(row);
+  }
+
+  key(row: number): Buffer {
+    return this.#index.key(row);
+  }
+
+  length(row: number): number {
+    return this.#index.length(row);
+  }
+
+  expiresAt(row: number): number {
+    return this.#index.expiresAt(row);
+  }
+
+  setExpiry(row: number, at: number): void {
+    if (this.#index.expiresAt(row) === at) return;
+    this.#index.setExpiresAt(row, at);
+    this.#noteAttributes(row);
+  }
+
+  isPinned(row: number): boolean {
+    return this.#index.isPinned(row);
+  }
+
+  setPinned(row: number, pinned: boolean): void {
+    if (this.#index.isPinned(row) === pinned) return;
+    this.#index.setPinned(row, pinned);
+    this.#noteAttributes(row);
+  }
+
+  version(row: number): number {
+    return this.#index.version(row);
+  }
+
+  hits(row: number): number {
+    return this.#index.hits(row);
+  }
+
+  /** Since the segment was begun that was written to at the last use: exact to a segment. */
+  idleMs(row: number): number {
+    const since = this.#openedAt.get(this.#index.usedAt(row)) ?? this.now();
+    return Math.max(0, this.now() - since);
+  }
+
+  touch(row: number): void {
+    this.#index.use(row, this.segments.generation);
+  }
+
+  isInRam(row: number): boolean {
+    return this.#index.isInRam(row);
+  }
+
+  setInRam(row: number, inRam: boolean): void {
+    this.#index.setInRam(row, inRam);
+  }
+
+  remove(row: number): void {
+    const partner = this.#partnerOf(row);
+    this.#drop(row);
+    if (partner !== 0) this.#drop(partner);
+  }
+
+  clear(keyspace?: number): void {
+    const version = ++this.#lastVersion;
+    this.#loader.cleared(keyspace, version);
+    this.#append({
+      kind: recordKind.clear,
+      keyspace: keyspace ?? 0,
+      key: keyspace === undefined ? Buffer.from([0]) : Buffer.alloc(0),
+      version,
+    });
+    if (keyspace === undefined) {
+      this.#index = this.#newIndex();
+      return;
+    }
+    const index = this.#index;
+    for (let row = 1; row < index.end; row++)
+      if (index.isPresent(row) && index.keyspace(row) === keyspace) index.remove(row);
+  }
+
+  write(ram: RamTier, slot: number, keyspace: number, expiresAt: number): void {
+    const { slots } = ram;
+    const key = slots.key(slot);
+    slots.retain(slot);
+    const value = slots.value(slot);
+    const pages = slots.hasPages(slot) ? slots.memory(slot) : undefined;
+    const source: ValueSource = {
+      value,
+      pages,
+      offset: pages === undefined ? 0 : value.byteOffset - pages.byteOffset,
+      release: () => void slots.release(slot),
+    };
+    const row = this.put(key, keyspace, expiresAt, source);
+    if (row !== 0) this.#index.setInRam(row, true);
+  }
+
+  /**
+   * Begins to keep a value under a key, in place of what it had; releases the source when that is
+   * done. Returns the row, or 0 when the value is turned down.
+   */
+  put(
+    key: Buffer,
+    keyspace: number,
+    expiresAt: number,
+    source: ValueSource,
+    done?: (written: boolean) => void,
+  ): number {
+    const index = this.#index;
+    const { length } = source.value;
+    let row = index.locate(key, 0, key.length, keyspace);
+    const isRefused = this.#closed || this.health.isPaused || length > this.maxBlockBytes;
+    if (!isRefused && !this.isFull(length)) {
+      if (row === 0) row = index.add(key, 0, key.length, keyspace);
+      if (row !== 0) {
+        const version = ++this.#lastVersion;
+        index.setValue(row, length, version, expiresAt);
+        const kind = recordKind.value;
+        this.#append({
+          kind,
+          keyspace,
+          key: Buffer.from(key),
+          version,
+          expiresAt,
+          row,
+          source,
+          done,
+        });
+        return row;
+      }
+    }
+    this.counters.skipped++;
+    this.#writer.skipped(this.#writer.nextSequence());
+    if (row !== 0) this.#drop(row);
+    source.release();
+    done?.(false);
+    return 0;
+  }
+
+  /** Does not wait for more to write together with what waits already. */
+  writeNow(): void {
+    this.#writer.writeNow();
+  }
+
+  isFull(valueLength: number): boolean {
+    const { queuedBytes } = this.#writer;
+    return queuedBytes > 0 && queuedBytes + valueLength > this.#queueBytes && !this.health.isPaused;
+  }
+
+  async read(row: number, ram: RamTier): Promise<number> {
+    const index = this.#index;
+    const { slots } = ram;
+    const length = index.length(row);
+    const keyLength = index.keyLength(row);
+    const offset = index.position(row) % PAGE_BYTES;
+    if (length >= DIRECT_READ_BYTES && offset >= SLOT_PREFIX_BYTES) {
+      const slot = ram.reserve(length + offset - SLOT_PREFIX_BYTES, keyLength);
+      if (slot > 0 && slots.hasPages(slot) && slots.place(slot, offset, length, keyLength)) {
+        const pages = slots.memory(slot).subarray(0, pagesFor(offset + length) * PAGE_BYTES);
+        if (await this.readPages(row, pages)) return slot;
+        ram.cancel(slot);
+        return 0;
+      }
+      if (slot > 0) ram.cancel(slot);
+    }
+    const run = this.staging.tryTake(Math.max(1, pagesFor(offset + length)));
+    const slot = run === undefined ? 0 : Math.max(0, ram.reserve(length, keyLength));
+    try {
+      if (run === undefined || slot === 0) {
+        this.counters.failedReads++;
+        return 0;
+      }
+      if (await this.readPages(row, run.memory)) {
+        run.memory.copy(slots.piece(slot), slots.valueOffset(slot), offset, offset + length);
+        return slot;
+      }
+      ram.cancel(slot);
+      return 0;
+    } finally {
+      run?.release();
+    }
+  }
+
+  /**
+   * Reads the pages that the row's value lies in and proves them. The value begins in `memory` where
+   * it begins in its first page. Returns whether it is there whole.
+   */
+  async readPages(row: number, memory: Buffer): Promise<boolean> {
+    const index = this.#index;
+    const segment = this.segments.all[index.segment(row)];
+    if (this.#closed || segment === undefined || this.#reads >= MAX_READS) {
+      this.counters.failedReads++;
+      return false;
+    }
+    const version = index.version(row);
+    const checksum = index.checksum(row);
+    const length = index.length(row);
+    const position = index.position(row);
+    const offset = position % PAGE_BYTES;
+    const began = performance.now();
+    segment.readers++;
+    this.#reads++;
+    try {
+      await segment.file.read(memory, position - offset);
+    } catch (error) {
+      this.counters.failedReads++;
+      this.health.readFailed(error);
+      return false;
+    } finally {
+      segment.readers--;
+      this.#reads--;
+    }
+    this.counters.reads.record(performance.now() - began);
+    this.counters.readBytes += memory.length;
+    const isSame = index === this.#index && index.isPresent(row) && index.version(row) === version;
+    if (checksumOf(memory.subarray(offset, offset + length)) !== checksum) {
+      this.counters.corrupt++;
+      this.#logger.warn(
+        { segment: segment.number, position },
+        "a value on the disk is damaged: it is dropped",
+      );
+      if (isSame) this.#evict(row, "evicted");
+      return false;
+    }
+    this.counters.hits++;
+    this.counters.hitBytes += length;
+    if (isSame) {
+      index.addHit(row);
+      this.touch(row);
+    }
+    return true;
+  }
+
+  settled(): Promise<SettledOutcome> {
+    return this.#writer.settled();
+  }
+
+  countMiss(): void {
+    this.counters.misses++;
+  }
+
+  stats(): LowerTierStats {
+    const { counters, segments, health } = this;
+    const index = this.#index;
+    const { progress } = this.#loader;
+    const used = segments.all.reduce(
+      (sum, { state, bytes }) => sum + (state === "free" ? 0 : bytes),
+      0,
+    );
+    return {
+      name: this.name,
+      capacityBytes: this.capacityBytes,
+      usedBytes: used,
+      valueBytes: index.storedBytes,
+      blocks: index.storedCount,
+      hits: counters.hits,
+      misses: counters.misses,
+      hitBytes: counters.hitBytes,
+      stored: counters.stored,
+      storedBytes: counters.storedBytes,
+      evicted: counters.evicted,
+      evictedBytes: counters.evictedBytes,
+      expired: counters.expired,
+      rejected: counters.skipped + counters.lost,
+      state: health.alarm !== undefined ? "failing" : progress.done ? "ready" : "loading",
+      alarm: health.alarm ?? "",
+      directory: this.#directory.path,
+      direct: this.isDirect,
+      durability: this.durability,
+      pinned: index.pinnedCount,
+      maxBlocks: this.maxBlocks,
+      indexBytes: index.memoryBytes,
+      segments: segments.all.length,
+      freeSegments: segments.freeCount,
+      segmentBytes: segments.segmentBytes,
+      queuedBytes: this.#writer.queuedBytes,
+      queuedItems: this.#writer.queuedItems,
+      skipped: counters.skipped,
+      lost: counters.lost,
+      corrupt: counters.corrupt,
+      readErrors: counters.failedReads,
+      diskErrors: health.errors,
+      writtenBytes: counters.writtenBytes,
+      readBytes: counters.readBytes,
+      movedBytes: counters.movedBytes,
+      frames: counters.frames,
+      writeAmplification:
+        counters.storedBytes === 0 ? 0 : counters.writtenBytes / counters.storedBytes,
+      readP50Us: Math.round(counters.reads.quantileMs(0.5) * 1000),
+      readP99Us: Math.round(counters.reads.quantileMs(0.99) * 1000),
+      syncP99Us: Math.round(counters.syncs.quantileMs(0.99) * 1000),
+      load: progress,
+    };
+  }
+
+  /** Looks at up to `limit` rows and drops those that have expired; goes on where it stopped. */
+  sweep(limit: number): void {
+    const index = this.#index;
+    for (let left = Math.min(limit, index.end); left > 0; left--) {
+      if (this.#sweepRow >= index.end) this.#sweepRow = 1;
+      const row = this.#sweepRow++;
+      if (index.isPresent(row) && index.isStored(row) && this.#hasExpired(row))
+        this.#evict(row, "expired");
+    }
+  }
+
+  /** Writes what waits and lets the directory go. Closing twice is allowed. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    this.#loader.stop();
+    await this.#loading;
+    await this.#reclaimer.stop();
+    await this.#writer.close();
+    await this.segments.close();
+    await this.#directory.close();
+  }
+
+  async #start(): Promise<void> {
+    const { segments } = this;
+    const found: Segment[] = [];
+    const empty: Segment[] = [];
+    for (const segment of segments.all) {
+      const header = await this.#reader.headerOf(segment).catch((error: unknown) => {
+        this.health.readFailed(error);
+        return undefined;
+      });
+      if (header === undefined || header.segmentBytes !== segment.bytes) {
+        empty.push(segment);
+        continue;
+      }
+      segment.generation = header.generation;
+      segment.openedAt = header.openedAt;
+      segment.state = "closed";
+      found.push(segment);
+    }
+    found.sort((a, b) => b.generation - a.generation);
+    if (found.length > 0) segments.startAfter(found[0].generation);
+    for (const segment of empty) segments.release(segment);
+    // Two must be free to go on; the oldest are those that were to go next.
+    while (segments.freeCount < 2) segments.release(found.pop()!);
+    for (const { generation, openedAt } of found) this.#openedAt.set(generation, openedAt);
+    const began = performance.now();
+    this.#loading = this.#loader.run(found).then(() => {
+      const { records, scanned, damaged } = this.#loader.progress;
+      const ms = Math.round(performance.now() - began);
+      const blocks = this.#index.storedCount;
+      if (found.length > 0)
+        this.#logger.info(
+          { blocks, records, scanned, damaged, ms },
+          "the SSD tier's index is loaded",
+        );
+      this.#reclaimer.check();
+    });
+  }
+
+  #segmentsChanged(): void {
+    const { active } = this.segments;
+    if (active !== undefined && !this.#openedAt.has(active.generation)) {
+      this.#openedAt.set(active.generation, active.openedAt);
+      const oldest = active.generation - 2 * this.segments.all.length;
+      for (const generation of this.#openedAt.keys())
+        if (generation < oldest) this.#openedAt.delete(generation);
+    }
+    if (this.#loader.progress.done) this.#reclaimer.check();
+  }
+
+  #append(fields: Pick<LogItem, "kind" | "keyspace" | "key" | "version"> & Partial<LogItem>): void {
+    this.#writer.add({
+      flags: 0,
+      expiresAt: 0,
+      row: 0,
+      source: undefined,
+      movedFrom: -1,
+      done: undefined,
+      sequence: this.#writer.nextSequence(),
+      ...fields,
+      attempts: 0,
+    });
+  }
+
+  #noteAttributes(row: number): void {
+    const index = this.#index;
+    this.#append({
+      kind: recordKind.attributes,
+      keyspace: index.keyspace(row),
+      key: Buffer.from(index.key(row)),
+      version: ++this.#lastVersion,
+      expiresAt: index.expiresAt(row),
+      flags: index.isPinned(row) ? recordFlag.pinned : 0,
+    });
+  }
+
+  #written(item: LogItem, segment: Segment, position: number, checksum: bigint): void {
+    const { row } = item;
+    const index = this.#index;
+    if (row === 0 || !index.isPresent(row) || index.version(row) !== item.version) return;
+    if (item.movedFrom >= 0) {
+      if (!index.isStored(row) || index.segment(row) !== item.movedFrom) return;
+      index.place(row, segment.number, position);
+      index.forgetReads(row);
+      this.counters.moved++;
+      this.counters.movedBytes += index.length(row);
+      return;
+    }
+    index.place(row, segment.number, position);
+    index.setChecksum(row, checksum);
+    if (!index.wasRead(row)) index.setUsedAt(row, segment.generation);
+    index.setState(row, rowState.stored);
+    this.counters.stored++;
+    this.counters.storedBytes += index.length(row);
+    if (this.maxBlocks > 0 && index.storedCount > this.maxBlocks) this.#segmentsChanged();
+  }
+
+  #lost(item: LogItem): void {
+    const index = this.#index;
+    if (item.movedFrom >= 0 || item.source === undefined) return;
+    this.counters.lost++;
+    const { row } = item;
+    if (index.isPresent(row) && index.version(row) === item.version) this.#drop(row);
+  }
+
+  /** Forgets the row, and sees to it that an older value of the key does not come back. */
+  #drop(row: number): void {
+    const index = this.#index;
+    const version = ++this.#lastVersion;
+    this.#append({
+      kind: recordKind.remove,
+      keyspace: index.keyspace(row),
+      key: Buffer.from(index.key(row)),
+      version,
+    });
+    if (this.#loader.progress.done) {
+      index.remove(row);
+      return;
+    }
+    index.setValue(row, 0, version, 0);
+    index.setInRam(row, false);
+    index.setState(row, rowState.gone);
+  }
+
+  /** The value leaves the tier; it may come back after a restart, if it is still on the disk then. */
+  #evict(row: number, why: "evicted" | "expired"): void {
+    const partner = this.#partnerOf(row);
+    for (const gone of partner === 0 ? [row] : [row, partner]) {
+      this.counters[why]++;
+      if (why === "evicted") this.counters.evictedBytes += this.#index.length(gone);
+      if (this.#loader.progress.done) this.#index.remove(gone);
+      else this.#index.setState(gone, rowState.gone);
+    }
+  }
+
+  #partnerOf(row: number): number {
+    const index = this.#index;
+    const key = index.key(row);
+    const other = partnerKey(key, 0, key.length);
+    return other === undefined ? 0 : this.locate(other, 0, other.length, index.keyspace(row));
+  }
+
+  #hasExpired(row: number): boolean {
+    const at = this.#index.expiresAt(row);
+    return at !== 0 && at <= this.now();
+  }
+
+  /** Moves a value to the active segment. */
+  async #move(row: number): Promise<void> {
+    const index = this.#index;
+    const length = index.length(row);
+    const position = index.position(row);
+    const offset = position % PAGE_BYTES;
+    const movedFrom = index.segment(row);
+    const version = index.version(row);
+    const checksum = index.checksum(row);
+    const run = await this.staging.take(Math.max(1, pagesFor(offset + length)));
+    try {
+      await this.segments.all[movedFrom].file.read(run.memory, position - offset);
+    } catch (error) {
+      this.health.readFailed(error);
+      run.release();
+      return;
+    }
+    const value = run.memory.subarray(offset, offset + length);
+    const isSame = index === this.#index && index.isPresent(row) && index.version(row) === version;
+    if (!isSame || checksumOf(value) !== checksum) {
+      if (isSame) this.counters.corrupt++;
+      run.release();
+      return;
+    }
+    const hasPages = length >= DIRECT_READ_BYTES && offset >= SLOT_PREFIX_BYTES;
+    await new Promise<void>((resolve) => {
+      this.#append({
+        kind: recordKind.value,
+        keyspace: index.keyspace(row),
+        key: Buffer.from(index.key(row)),
+        flags: index.isPinned(row) ? recordFlag.pinned : 0,
+        version,
+        expiresAt: index.expiresAt(row),
+        row,
+        source: {
+          value,
+          pages: hasPages ? run.memory : undefined,
+          offset: hasPages ? offset : 0,
+          release: () => run.release(),
+        },
+        movedFrom,
+        done: () => resolve(),
+      });
+    });
+  }
+
+  #reclaimerOwner(): ConstructorParameters<typeof Reclaimer>[0] {
+    const index = (): SsdIndex => this.#index;
+    const { segments, maxBlocks } = this;
+    return {
+      get index() {
+        return index();
+      },
+      segments,
+      maxBlocks,
+      now: () => this.now(),
+      isUsedInRam: (row) =>
+        this.#index.isInRam(row) &&
+        this.isUsedAbove?.(this.#index.key(row), this.#index.keyspace(row)) === true,
+      move: (row) => this.#move(row),
+      evict: (row, why) => this.#evict(row, why),
+    };
+  }
+
+  #loaderOwner(): ConstructorParameters<typeof Loader>[0] {
+    const index = (): SsdIndex => this.#index;
+    return {
+      get index() {
+        return index();
+      },
+      reader: this.#reader,
+      now: () => this.now(),
+      unreadable: (segment, error) => {
+        this.health.readFailed(error);
+        this.#logger.error({ segment: segment.number, error }, "a segment cannot be read");
+      },
+      loaded: async (segment, contents) => {
+        if (contents.fromFooter || contents.count === 0) return;
+        segment.recover(contents.records, contents.count, contents.end);
+        await this.segments
+          .writeFooter(segment)
+          .catch((error: unknown) =>
+            this.health.failed("writing a segment's footer failed", error),
+          );
+      },
+    };
+  }
+}
+
+function checkSegmentBytes(bytes: number): void {
+  const isWhole = bytes % MIN_SEGMENT_BYTES === 0;
+  if (isWhole && bytes >= MIN_SEGMENT_BYTES && bytes <= MAX_SEGMENT_BYTES) return;
+  throw new KeepwarmError("CONFIG_INVALID", `segments of ${formatBytes(bytes)} are not possible`, {
+    remedy: `Choose whole MiB, ${formatBytes(MIN_SEGMENT_BYTES)} to ${formatBytes(MAX_SEGMENT_BYTES)}.`,
+  });
+}
