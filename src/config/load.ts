@@ -76,7 +76,10 @@ export function checkConfig(sources: ConfigSources = {}): CheckedConfig {
     if (value !== undefined) layers.set(path, value, { from: "flag", name: longFlag(flag) });
   }
   const { config, problems } = validate(layers, file);
-  if (config) for (const key of ["cert", "key", "ca"] as const) anchor(config, key, layers, cwd);
+  if (config) {
+    for (const key of ["cert", "key", "ca"] as const) anchor(config, "tls", key, layers, cwd);
+    anchor(config, "ssd", "dir", layers, cwd);
+  }
   return {
     config,
     problems,
@@ -146,13 +149,20 @@ function hasKey(file: ConfigFile | undefined, key: string | number | undefined):
   return file !== undefined && key !== undefined && Object.hasOwn(file.value, key);
 }
 
-/** Relative files are relative to the configuration file that names them. */
-function anchor(config: Config, key: "cert" | "key" | "ca", layers: Layers, cwd: string): void {
-  const path = config.tls[key];
-  if (path === undefined) return;
-  const origin = layers.origin(["tls", key]);
+/** Relative paths are relative to the configuration file that names them. */
+function anchor<S extends "tls" | "ssd">(
+  config: Config,
+  section: S,
+  key: keyof Config[S] & string,
+  layers: Layers,
+  cwd: string,
+): void {
+  const settings = config[section] as Record<string, unknown>;
+  const path = settings[key];
+  if (typeof path !== "string") return;
+  const origin = layers.origin([section, key]);
   const base = origin.from === "file" ? dirname(resolve(cwd, origin.file)) : cwd;
-  config.tls[key] = resolve(base, path);
+  settings[key] = resolve(base, path);
 }
 
 function everyOrigin(config: Config, layers: Layers): Origins {

@@ -10,7 +10,7 @@ export interface Broken {
 
 /** Rules that no single setting can check. */
 export function brokenRules(config: Config): Broken[] {
-  return [...exposure(config), ...tls(config), ...users(config)];
+  return [...exposure(config), ...tls(config), ...users(config), ...disk(config)];
 }
 
 /** Whether an address can be reached from this machine only. */
@@ -77,4 +77,25 @@ function* users({ auth }: Config): Generator<Broken> {
       };
     names.add(user.name);
   }
+}
+
+function* disk({ ssd, durability }: Config): Generator<Broken> {
+  if (ssd.dir === undefined && durability !== "none")
+    yield {
+      path: ["durability"],
+      message: `${durability} promises what memory cannot keep`,
+      remedy: "Set ssd.dir (--ssd-dir) as well.",
+    };
+  if (ssd.dir === undefined && ssd.size !== undefined)
+    yield {
+      path: ["ssd", "size"],
+      message: "there is no directory for blocks on disk",
+      remedy: "Set ssd.dir (--ssd-dir) as well.",
+    };
+  if (durability === "fsync" && ssd.write !== "through")
+    yield {
+      path: ["ssd", "write"],
+      message: `${ssd.write} writes later than durability fsync promises`,
+      remedy: "Set ssd.write to through, or durability to none or async.",
+    };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { writeModes } from "../tiers/chain/write-policy.ts";
 import { defaultRamBytes } from "./defaults.ts";
 import { bytes, choice, duration, flag, integer, notYet, portOrOff, text } from "./values.ts";
 
@@ -48,14 +49,32 @@ export const configSchema = z.strictObject({
     graceMs: duration("How long a key that was just reported present is spared.").default(2000),
   }),
   ssd: section({
-    dir: notYet("off", "the SSD tier"),
-    size: notYet("off", "the SSD tier"),
+    dir: text("Directory for blocks on disk; turns the SSD tier on.").optional(),
+    size: bytes(
+      "Most bytes of that disk. Default: half of what is free there, what it has already included.",
+    ).optional(),
+    maxBlocks: integer(0, 2 ** 32, "Most blocks kept on disk; 0 is no limit.").default(0),
+    write: choice(
+      writeModes,
+      "When a block goes to disk: through (at once), selective (on its second use), back (later).",
+    ).default("through"),
+    queueSize: bytes("Most bytes of blocks that wait to be written.").default(256 * 1024 ** 2),
+    segmentSize: bytes(
+      "Size of a segment file, whole MiB, for a new directory. Default: a 64th of ssd.size, or what blocks of 64 MiB need.",
+    ).optional(),
+    direct: choice(
+      ["auto", "on", "off"],
+      "Whether to bypass the page cache (O_DIRECT): auto does where the file system can.",
+    ).default("auto"),
   }),
   remote: z
     .array(z.never({ error: "remote backends are not in this version yet" }))
     .default([])
     .describe("Reserved: remote backends are not in this version yet."),
-  durability: notYet("none", "durability"),
+  durability: choice(
+    ["none", "async", "fsync"],
+    "What a reply to a write promises of the disk: none, async (synced each second), fsync (synced before the reply).",
+  ).default("none"),
   limits: section({
     clients: integer(1, 1_000_000, "Most clients connected at once.").default(10_000),
     valueBytes: bytes("Longest value accepted.").default(512 * 1024 ** 2),

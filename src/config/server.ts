@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { KeepwarmError } from "../errors.ts";
 import type { RespServerOptions } from "../fronts/resp/options.ts";
 import { LmServer } from "../fronts/lm/server.ts";
@@ -7,6 +8,8 @@ import type { UserOptions } from "../fronts/resp/users.ts";
 import { type Logger, silentLogger } from "../observe/logger.ts";
 import { TierChain } from "../tiers/chain/tier-chain.ts";
 import { RamTier } from "../tiers/ram/ram-tier.ts";
+import { halfOfDisk } from "../tiers/ssd/capacity.ts";
+import { SsdTier } from "../tiers/ssd/ssd-tier.ts";
 import { version } from "../util/version.ts";
 import type { Config } from "./schema.ts";
 
@@ -22,6 +25,9 @@ export interface ServerDependencies {
   /** What a client's SHUTDOWN does. Default: refused. */
   readonly onShutdown?: () => void;
 }
+
+/** How long values that wait for the disk may hold up the end of the process, in ms. */
+const DRAIN_MS = 30_000;
 
 /**
  * Builds and starts the store that a configuration describes.
@@ -39,7 +45,32 @@ export async function startServer(
     policy: config.ram.policy,
     graceMs: config.ram.graceMs,
   });
-  const tiers = new TierChain({ ram });
+  const ssd = await openSsd(config, logger);
+  const tiers = new TierChain({
+    ram,
+    ...(ssd === undefined ? {} : { lower: ssd, writeMode: config.ssd.write }),
+  });
+  try {
+    const fronts = await listen(config, tiers, logger, onShutdown);
+    return {
+      listeners: fronts.listeners,
+      close: async () => {
+        await fronts.close();
+        await closeTiers(tiers, ssd, logger);
+      },
+    };
+  } catch (error) {
+    await ssd?.close();
+    throw error;
+  }
+}
+
+async function listen(
+  config: Config,
+  tiers: TierChain,
+  logger: Logger,
+  onShutdown: (() => void) | undefined,
+): Promise<RunningServer> {
   const listeners: { resp: string; lm?: string } = { resp: "" };
   let lm: LmServer | undefined;
   const tls = tlsOptions(config);
@@ -60,6 +91,7 @@ export async function startServer(
       roomWaitMs: config.limits.roomWaitMs,
       collectionBytes: config.limits.collectionBytes,
     },
+    durable: config.durability === "fsync",
     users: config.auth.users.map(userOptions),
     cluster: config.cluster.enabled,
     openDoor: !config.protected,
@@ -80,6 +112,38 @@ export async function startServer(
   }
   if (lm !== undefined) listeners.lm = lm.url;
   return { listeners, close: async () => void (await Promise.all([resp.close(), lm?.close()])) };
+}
+
+/** What waits is written before the process ends, but a disk that hangs does not keep it alive. */
+async function closeTiers(
+  tiers: TierChain,
+  ssd: SsdTier | undefined,
+  logger: Logger,
+): Promise<void> {
+  if (ssd === undefined) return;
+  const ended = (async () => {
+    await tiers.settled();
+    await ssd.close();
+    return true;
+  })();
+  const deadline = delay(DRAIN_MS, false, { ref: false });
+  if (!(await Promise.race([ended, deadline])))
+    logger.error({ directory: ssd.directory }, "the disk did not take everything in time");
+}
+
+async function openSsd(config: Config, logger: Logger): Promise<SsdTier | undefined> {
+  const { ssd, ram, durability } = config;
+  if (ssd.dir === undefined) return undefined;
+  return SsdTier.open({
+    directory: ssd.dir,
+    capacityBytes: ssd.size ?? (await halfOfDisk(ssd.dir)),
+    maxBlocks: ssd.maxBlocks,
+    durability,
+    queueBytes: Math.min(ssd.queueSize, Math.floor(ram.size / 4)),
+    direct: ssd.direct,
+    logger,
+    ...(ssd.segmentSize === undefined ? {} : { segmentBytes: ssd.segmentSize }),
+  });
 }
 
 async function listenLm(

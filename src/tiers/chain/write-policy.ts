@@ -31,14 +31,9 @@ export interface WritePolicyOptions {
 }
 
 export function createWritePolicy(mode: WriteMode, options: WritePolicyOptions): WritePolicy {
-  switch (mode) {
-    case "through":
-      return { published: (entry) => writeDown(options, entry) };
-    case "selective":
-      return new SelectiveWrites(options);
-    case "back":
-      return new WriteBack(options);
-  }
+  if (mode === "selective") return new SelectiveWrites(options);
+  if (mode === "back") return new WriteBack(options);
+  return { published: (entry) => writeDown(options, entry) };
 }
 
 function writeDown({ ram, lower }: WritePolicyOptions, entry: number): void {

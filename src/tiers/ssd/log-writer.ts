@@ -172,8 +172,10 @@ export class LogWriter {
   }
 
   #finishEnded(): void {
-    for (const segment of [...this.#ending]) {
-      if (this.#frames.some((frame) => frame.segment === segment)) continue;
+    const ended = this.#ending.filter(
+      (segment) => !this.#frames.some((frame) => frame.segment === segment),
+    );
+    for (const segment of ended) {
       this.#ending.splice(this.#ending.indexOf(segment), 1);
       this.#finish(segment);
     }

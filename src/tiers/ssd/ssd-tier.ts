@@ -201,6 +201,10 @@ export class SsdTier implements LowerTier {
     );
   }
 
+  get directory(): string {
+    return this.#directory.path;
+  }
+
   get index(): SsdIndex {
     return this.#index;
   }
@@ -598,18 +602,21 @@ export class SsdTier implements LowerTier {
     // Two must be free to go on; the oldest are those that were to go next.
     while (segments.freeCount < 2) segments.release(found.pop()!);
     for (const { generation, openedAt } of found) this.#openedAt.set(generation, openedAt);
+    this.#loading = this.#load(found);
+  }
+
+  async #load(found: readonly Segment[]): Promise<void> {
     const began = performance.now();
-    this.#loading = this.#loader.run(found).then(() => {
-      const { records, scanned, damaged } = this.#loader.progress;
-      const ms = Math.round(performance.now() - began);
-      const blocks = this.#index.storedCount;
-      if (found.length > 0)
-        this.#logger.info(
-          { blocks, records, scanned, damaged, ms },
-          "the SSD tier's index is loaded",
-        );
-      this.#reclaimer.check();
-    });
+    await this.#loader.run(found);
+    const { records, scanned, damaged } = this.#loader.progress;
+    const ms = Math.round(performance.now() - began);
+    const blocks = this.#index.storedCount;
+    if (found.length > 0)
+      this.#logger.info(
+        { blocks, records, scanned, damaged, ms },
+        "the SSD tier's index is loaded",
+      );
+    this.#reclaimer.check();
   }
 
   #segmentsChanged(): void {
