@@ -9,7 +9,7 @@ import { startFront } from "./front.ts";
 import { RawClient } from "./raw-client.ts";
 
 /** An lm:// client that does nothing by itself. */
-export class LmClient {
+class LmClient {
   readonly raw: RawClient;
   readonly #generation: Generation | undefined;
 

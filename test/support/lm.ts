@@ -31,7 +31,7 @@ export const blob = (length: number): Description => ({
   shape: [length, 0, 0, 0],
 });
 
-export function integers(...values: readonly number[]): Buffer {
+function integers(...values: readonly number[]): Buffer {
   const bytes = Buffer.alloc(values.length * 4);
   for (const [index, value] of values.entries()) bytes.writeInt32LE(value, index * 4);
   return bytes;
