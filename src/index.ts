@@ -14,12 +14,18 @@ export type {
   StoreCapabilities,
   StoreStats,
 } from "./store/contract.ts";
+export { LmStore } from "./backends/lm/lm-store.ts";
+export type { LmStoreStats } from "./backends/lm/lm-store.ts";
+export type { LmDescription, LmStoreOptions } from "./backends/lm/store-options.ts";
 export { TieredStore } from "./store/tiered-store.ts";
 export { type PolicyName, policyNames } from "./store/policies/index.ts";
 export { TierChain, type TierChainOptions } from "./tiers/chain/tier-chain.ts";
 export { RamStore } from "./tiers/ram/ram-store.ts";
 export { RamTier, type RamTierOptions } from "./tiers/ram/ram-tier.ts";
 export type { Logger } from "./observe/logger.ts";
+export { LmServer } from "./fronts/lm/server.ts";
+export type { LmLimits, LmServerOptions } from "./fronts/lm/options.ts";
+export type { LmStats } from "./fronts/lm/stats.ts";
 export { RespServer } from "./fronts/resp/server.ts";
 export type { RespLimits, RespServerOptions } from "./fronts/resp/options.ts";
 export { version } from "./util/version.ts";

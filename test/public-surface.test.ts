@@ -25,6 +25,8 @@ test("keepwarm", () => {
   expect(names).toMatchInlineSnapshot(`
     [
       "KeepwarmError",
+      "LmServer",
+      "LmStore",
       "RamStore",
       "RamTier",
       "RespServer",
@@ -40,6 +42,12 @@ test("keepwarm", () => {
       "type ErrorCode",
       "type GetOptions",
       "type Key",
+      "type LmDescription",
+      "type LmLimits",
+      "type LmServerOptions",
+      "type LmStats",
+      "type LmStoreOptions",
+      "type LmStoreStats",
       "type Logger",
       "type PolicyName",
       "type PutEntry",
