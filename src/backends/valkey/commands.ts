@@ -30,9 +30,12 @@ export interface Lookup {
 /** Redirections that one call follows. */
 const longestWay = 5;
 
+/** Times that a call is made again: connections seldom break one by one. */
+const mostRepeats = 3;
+
 /**
  * Commands on the servers that hold their keys. Redirections are followed, and what may be repeated
- * is repeated once when its connection broke.
+ * is repeated when its connection broke.
  */
 export class Commands {
   readonly #topology: Topology;
@@ -54,7 +57,7 @@ export class Commands {
   }
 
   /**
-   * A call that carries a value; it may be made twice.
+   * A call that carries a value; it may be made again.
    *
    * @param bytes Bytes of a block that it writes.
    */
@@ -168,7 +171,7 @@ export class Commands {
   ): Promise<T> {
     let node = this.#topology.route(name);
     let asking = false;
-    let repeated = !repeatable;
+    let repeats = repeatable ? mostRepeats : 0;
     for (let way = 0; ; way++) {
       if (node === undefined) throw this.#unknown();
       try {
@@ -181,8 +184,7 @@ export class Commands {
           this.#redirected++;
           ({ node, asking } = route);
         } else {
-          if (repeated || !isLoss(error) || performance.now() >= call.due) throw error;
-          repeated = true;
+          if (repeats-- <= 0 || !isLoss(error) || performance.now() >= call.due) throw error;
           this.#retried++;
           node = this.#topology.route(name);
           asking = false;

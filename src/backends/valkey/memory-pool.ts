@@ -34,9 +34,13 @@ export class MemoryPool {
   give({ buffer, length }: Uint8Array): void {
     const size = buffer.byteLength;
     if (length < smallestKept || size !== roundedUp(length) || size > this.#maxBytes) return;
-    // Lengths that nobody asks for any more must not keep out those that are used.
-    if (this.#idleBytes + size > this.#maxBytes) this.clear();
     const kept = this.#idle.get(size);
+    if (this.#idleBytes + size > this.#maxBytes) {
+      // Lengths that nobody asks for any more must not keep out those that are used.
+      const others = this.#idleBytes > (kept?.length ?? 0) * size;
+      if (others) this.clear();
+      return;
+    }
     if (kept === undefined) this.#idle.set(size, [buffer as ArrayBuffer]);
     else kept.push(buffer as ArrayBuffer);
     this.#idleBytes += size;

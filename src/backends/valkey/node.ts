@@ -66,6 +66,8 @@ export class ValkeyNode {
   #lastReadAt = 0;
   #outages = 0;
   #lastError: string | undefined;
+  /** What calls fail with while the breaker is open; one for all, since making one takes its time. */
+  #outage: KeepwarmError | undefined;
   #closed = false;
 
   /** @param onOutage Hears when the breaker opens. */
@@ -206,6 +208,7 @@ export class ValkeyNode {
     this.#lastError = error instanceof Error ? error.message : String(error);
     if (!this.#breaker.failure(failure)) return;
     this.#outages++;
+    this.#outage = undefined;
     this.#settings.logger.warn(
       { server: this.address.label, error: this.#lastError },
       "a server fails and is not asked until it answers again",
@@ -237,11 +240,12 @@ export class ValkeyNode {
   }
 
   #unavailable(): KeepwarmError {
-    const why = this.#lastError === undefined ? "" : `: ${this.#lastError}`;
-    return this.#closed
-      ? new KeepwarmError("CLOSED", `the store of ${this.address.label} is closed`)
-      : new KeepwarmError("CONNECTION_FAILED", `${this.address.label} does not answer${why}`, {
-          remedy: "Check that the server runs there; it is asked again as soon as it answers.",
-        });
+    const { label } = this.address;
+    if (this.#closed) return new KeepwarmError("CLOSED", `the store of ${label} is closed`);
+    return (this.#outage ??= new KeepwarmError(
+      "CONNECTION_FAILED",
+      `${label} is not asked until it answers again: ${this.#lastError}`,
+      { remedy: "Check that the server runs there." },
+    ));
   }
 }

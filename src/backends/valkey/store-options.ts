@@ -42,7 +42,7 @@ export interface ValkeyStoreOptions {
   readonly queueBytes?: number | undefined;
   /** Most calls that wait for one server. Default 65,536. */
   readonly queueCalls?: number | undefined;
-  /** Most bytes of released blocks that are kept for the next ones. Default 64 MiB. */
+  /** Most bytes of released blocks that are kept for the next ones. Default 256 MiB. */
   readonly recycleBytes?: number | undefined;
   /** Hears of servers that fail and come back. Default: nobody does. */
   readonly logger?: Logger | undefined;
@@ -86,7 +86,7 @@ const numbers: Readonly<Record<keyof Numbers, readonly [least: number, most: num
     connectDeadlineMs: [1, 3_600_000, 1000],
     queueBytes: [0, Infinity, 256 * 1024 ** 2],
     queueCalls: [1, 2 ** 24, 65_536],
-    recycleBytes: [0, Infinity, 64 * 1024 ** 2],
+    recycleBytes: [0, Infinity, 256 * 1024 ** 2],
   };
 
 /**

@@ -42,7 +42,9 @@ export function summarize(
   { redirected, retried }: Commands,
 ): ValkeyStoreStats {
   const { hits, misses, hitBytes, stored, storedBytes, rejected } = counters;
-  const { damaged, failedReads, failedWrites, failedLookups, lastError } = counters;
+  const { damaged, failedReads, failedWrites, failedLookups } = counters;
+  const lastError =
+    nodes.find(({ breaker }) => breaker === "open")?.lastError ?? counters.lastError;
   return {
     name,
     capacityBytes: Math.max(server.memoryLimit || Infinity, server.memoryUsed),

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { isKeepwarmError, KeepwarmError } from "../../errors.ts";
 import type { Block } from "../../store/block.ts";
 import type {
@@ -161,7 +162,11 @@ export class ValkeyStore implements BlockStore {
     if (this.#closed) return blocks.map(() => rejected("closed"));
     const began = performance.now();
     const call = this.#call(options);
-    await this.#topology.ready(call.due);
+    if (await this.#nobodyAnswers(call)) {
+      this.#counters.rejected += blocks.length;
+      this.#counters.failedWrites += blocks.length;
+      return blocks.map(() => rejected("failed"));
+    }
     // Of one key twice, only the last is written: connections do not wait for each other.
     const last = new Map<string, number>();
     for (const [index, { key }] of blocks.entries()) {
@@ -255,7 +260,12 @@ export class ValkeyStore implements BlockStore {
     const blocks = keys.map((key) => ({ key: keyBytes(key), keyspace }));
     const began = performance.now();
     const call = this.#call(options);
-    if (!this.#closed) await this.#topology.ready(call.due);
+    if (this.#closed || (await this.#nobodyAnswers(call))) {
+      if (!this.#closed) this.#counters.failedReads += blocks.length;
+      this.#counters.misses += blocks.length;
+      options.signal?.throwIfAborted();
+      return blocks.map(() => undefined);
+    }
     const { maxBlockBytes } = this.capabilities;
     const found = await Promise.all(
       blocks.map((block, index) => {
@@ -329,7 +339,11 @@ export class ValkeyStore implements BlockStore {
     const names = keys.map((key) => namesOf({ key: keyBytes(key), keyspace }));
     if (this.#closed) return names.map((some) => some.map(() => 0));
     const call = this.#call(options);
-    await this.#topology.ready(call.due);
+    if (await this.#nobodyAnswers(call)) {
+      this.#counters.failedLookups += names.length;
+      options.signal?.throwIfAborted();
+      return names.map((some) => some.map(() => 0));
+    }
     const lookups = names.flat().map((name) => ({ name, args: [command, name] }));
     const replies = await this.#commands.lookups(lookups, call, command === "EXISTS");
     let at = 0;
@@ -343,7 +357,16 @@ export class ValkeyStore implements BlockStore {
     );
   }
 
+  /** Whether there is no server worth asking: then a whole batch fails at once. */
+  async #nobodyAnswers({ due }: Call): Promise<boolean> {
+    await this.#topology.ready(due);
+    for (const node of this.#topology.nodes()) if (node.available) return false;
+    return true;
+  }
+
   #call({ signal }: CallOptions): Call {
+    // A batch listens once for each block.
+    if (signal !== undefined) setMaxListeners(0, signal);
     return { due: performance.now() + this.#settings.deadlineMs, signal };
   }
 }

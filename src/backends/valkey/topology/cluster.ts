@@ -38,6 +38,8 @@ export class ClusterTopology implements Topology {
   readonly #refresher = new Refresher(() => this.#refresh());
   readonly #slots: (Member | undefined)[] = Array.from({ length: clusterSlots });
   readonly #members = new Map<string, Member>();
+  /** Nodes that hold slots; nothing when slots have changed since they were gathered. */
+  #nodes: readonly ValkeyNode[] | undefined;
   #first: Promise<void> | undefined;
   #known = false;
   #closed = false;
@@ -55,7 +57,7 @@ export class ClusterTopology implements Topology {
   }
 
   nodes(): readonly ValkeyNode[] {
-    return [...new Set(this.#slots)].flatMap((member) => member?.node ?? []);
+    return (this.#nodes ??= [...new Set(this.#slots)].flatMap((member) => member?.node ?? []));
   }
 
   async ready(due: number): Promise<void> {
@@ -73,6 +75,7 @@ export class ClusterTopology implements Topology {
     if (asking) member.askedAt = performance.now();
     else {
       this.#slots[target.slot] = member;
+      this.#nodes = undefined;
       void this.#refresher.run();
     }
     return { node: member.node, asking };
@@ -91,6 +94,7 @@ export class ClusterTopology implements Topology {
     this.#slots.fill(undefined);
     for (const { from, to, primary } of ranges)
       this.#slots.fill(this.#member(primary), from, to + 1);
+    this.#nodes = undefined;
     this.#known = true;
     this.#dropStrangers();
     return ranges.length > 0 && this.nodes().every((node) => node.available);
