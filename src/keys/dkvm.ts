@@ -1,7 +1,7 @@
-import type { KeyFacts } from "./family.ts";
+import type { KeyFacts, KeyOf } from "./facts.ts";
 
 // [/kvmeta/]kv_{session}_layer_{layer}_{hash}.pt
-const form = /^(\/kvmeta\/)?kv_(.+)_layer_(\d+)_([0-9a-f]+)\.pt$/;
+const form = /^(\/kvmeta\/)?kv_(.+)_layer_(0|[1-9]\d{0,6})_([0-9a-f]+)\.pt$/;
 
 /** Logical keys of the Distributed KV Manager; under `/kvmeta/` they name records. */
 export function parseDkvm(key: string): KeyFacts | undefined {
@@ -15,4 +15,9 @@ export function parseDkvm(key: string): KeyFacts | undefined {
     hash,
     ...(record === undefined ? {} : { part: "metadata" }),
   };
+}
+
+/** The key of which {@link parseDkvm} tells `facts`. */
+export function buildDkvm({ session, layer, hash, part }: KeyOf<"dkvm">): string {
+  return `${part === undefined ? "" : "/kvmeta/"}kv_${session}_layer_${layer}_${hash}.pt`;
 }

@@ -1,49 +1,11 @@
-import { parseDkvm } from "./dkvm.ts";
-import { parseHicache } from "./hicache.ts";
-import { parseLmcache } from "./lmcache.ts";
-import { parseLmcacheMp } from "./lmcache-mp.ts";
+import { KeepwarmError } from "../errors.ts";
+import { buildDkvm, parseDkvm } from "./dkvm.ts";
+import type { KeyFacts, KeyOf } from "./facts.ts";
+import { buildHicache, parseHicache } from "./hicache.ts";
+import { buildLmcache, parseLmcache } from "./lmcache.ts";
+import { buildLmcacheMp, parseLmcacheMp } from "./lmcache-mp.ts";
 
-/** Key formats that Keepwarm understands. */
-export const keyFamilies = [
-  "lmcache",
-  "lmcache-mp",
-  "hicache",
-  "dkvm",
-  "native",
-  "unknown",
-] as const;
-
-type KeyFamily = (typeof keyFamilies)[number];
-
-/** What the name of a block says about it. Fields that a family does not have are absent. */
-export interface KeyFacts {
-  readonly family: KeyFamily;
-  readonly model?: string;
-  /** Number of parallel ranks that share the model. */
-  readonly worldSize?: number;
-  /** Rank that wrote the block. */
-  readonly rank?: number;
-  /** Hash of the tokens up to and including this block, as written in the key. */
-  readonly hash?: string;
-  /** Element type as LMCache spells it, such as `bfloat16` or `fp8_e4m3fn`. */
-  readonly dtype?: string;
-  /** Layer of a layerwise block. */
-  readonly layer?: number;
-  /** LMCache tags by name. */
-  readonly tags?: Readonly<Record<string, string>>;
-  /** Which of several values of one block: `kv_bytes`, `metadata`, or a side pool's name. */
-  readonly part?: string;
-  /** First field of old LMCache keys, such as `vllm`. */
-  readonly format?: string;
-  /** Object group of LMCache MP. */
-  readonly group?: number;
-  /** Cache salt of LMCache MP. */
-  readonly salt?: string;
-  /** What an LMCache MP adapter's `key_prefix` put in front. */
-  readonly prefix?: string;
-  /** Session of DKVM. */
-  readonly session?: string;
-}
+export { keyFamilies, type KeyFacts } from "./facts.ts";
 
 /**
  * What `key` says. Never fails: what no family claims is `{ family: "unknown" }`.
@@ -63,4 +25,41 @@ export function parseKey(key: string | Uint8Array): KeyFacts {
     parseLmcacheMp(text) ??
     parseLmcache(text) ?? { family: "unknown" }
   );
+}
+
+/**
+ * The key that says `facts`: the inverse of {@link parseKey}.
+ *
+ * @throws KeepwarmError `INPUT_INVALID` when a key of that family cannot say them, such as a model
+ *   with `@` in its name.
+ */
+export function buildKey(facts: KeyOf): string {
+  const key = build(facts);
+  const told = parseKey(key);
+  const wrong = (Object.keys(facts) as (keyof KeyFacts)[]).find(
+    (name) => facts[name] !== undefined && !same(facts[name], told[name]),
+  );
+  if (wrong === undefined) return key;
+  throw new KeepwarmError(
+    "INPUT_INVALID",
+    `a key of the family ${facts.family} cannot have ${JSON.stringify(facts[wrong])} as ${wrong}`,
+    { remedy: `Its key would be ${JSON.stringify(key)}, which says something else.` },
+  );
+}
+
+function build(facts: KeyOf): string {
+  switch (facts.family) {
+    case "hicache":
+      return buildHicache(facts);
+    case "dkvm":
+      return buildDkvm(facts);
+    case "lmcache-mp":
+      return buildLmcacheMp(facts);
+    default:
+      return buildLmcache(facts);
+  }
+}
+
+function same(wanted: KeyFacts[keyof KeyFacts], told: KeyFacts[keyof KeyFacts]): boolean {
+  return JSON.stringify(wanted) === JSON.stringify(told);
 }

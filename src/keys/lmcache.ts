@@ -1,5 +1,6 @@
-import type { KeyFacts } from "./family.ts";
+import type { KeyFacts, KeyOf, ValuePart } from "./facts.ts";
 import { nativeFormat } from "./native.ts";
+import { count, present } from "./text.ts";
 
 // {model}@{world_size}@{worker_id}@{hash}@{dtype}[@{layer}][@{tag}%{value}…]          newest
 // {fmt}@{model}@{world_size}@{worker_id}@{hash}[@{dtype}][@{layer}][@{tag}%{value}…]  older
@@ -7,21 +8,43 @@ import { nativeFormat } from "./native.ts";
 // A value in two parts has them at the end: …kv_bytes and …metadata (redis://), …:kv_bytes and
 // …:metadata (older valkey://), {…}:kv_bytes and {…}:metadata (older valkey:// in a cluster).
 
-const partForm = /^(\{)?(.+?)(?:(\}):|:)?(kv_bytes|metadata)$/s;
-const count = /^\d{1,7}$/;
+const partForms = [
+  ["braces", /^\{(.+)\}:(kv_bytes|metadata)$/s],
+  ["colon", /^(.+):(kv_bytes|metadata)$/s],
+  ["joined", /^(.+)(kv_bytes|metadata)$/s],
+] as const;
 const hash = /^-?[0-9a-f]{1,64}$/;
 const word = /^[a-z][a-z0-9_]*$/;
 
 /** Keys of LMCache's in-process mode, all generations; and Keepwarm's own, which look like them. */
 export function parseLmcache(key: string): KeyFacts | undefined {
-  const match = partForm.exec(key);
-  if (match) {
-    const [, opened, inner, closed, part] = match;
-    const name = opened !== undefined && closed === undefined ? `{${inner}` : inner;
-    const facts = parseName(name);
-    if (facts) return { ...facts, part };
+  for (const [partForm, pattern] of partForms) {
+    const match = pattern.exec(key);
+    const facts = match && parseName(match[1]);
+    if (facts) return { ...facts, part: match[2], partForm };
   }
   return parseName(key);
+}
+
+/** The key of which {@link parseLmcache} tells `facts`. */
+export function buildLmcache(facts: KeyOf<"lmcache" | "native">): string {
+  const { family, format, model, worldSize, rank, hash, dtype, layer, tags = [] } = facts;
+  const name = [
+    ...present(family === "native" ? nativeFormat : format),
+    model,
+    worldSize,
+    rank,
+    hash,
+    ...present(dtype),
+    ...present(layer),
+    ...tags.map(([tag, value]) => `${tag}%${value}`),
+  ].join("@");
+  return facts.part === undefined ? name : partOf(name, facts.part as ValuePart, facts.partForm);
+}
+
+function partOf(name: string, part: ValuePart, form: KeyFacts["partForm"] = "joined"): string {
+  if (form === "joined") return name + part;
+  return form === "colon" ? `${name}:${part}` : `{${name}}:${part}`;
 }
 
 function parseName(name: string): KeyFacts | undefined {
@@ -57,13 +80,16 @@ function parseRest(
   const left = [...fields];
   const dtype = word.test(left[0] ?? "") ? left.shift() : undefined;
   const layer = count.test(left[0] ?? "") ? left.shift() : undefined;
-  const tags = left.map((field) => field.split("%"));
-  if (tags.some((tag) => tag.length < 2)) return undefined;
+  if (left.some((field) => !field.includes("%"))) return undefined;
+  const tags = left.map((field) => splitTag(field));
   return {
     ...(dtype === undefined ? {} : { dtype }),
     ...(layer === undefined ? {} : { layer: Number(layer) }),
-    ...(tags.length === 0
-      ? {}
-      : { tags: Object.fromEntries(tags.map(([name, ...value]) => [name, value.join("%")])) }),
+    ...(tags.length === 0 ? {} : { tags }),
   };
+}
+
+function splitTag(field: string): readonly [name: string, value: string] {
+  const at = field.indexOf("%");
+  return [field.slice(0, at), field.slice(at + 1)];
 }

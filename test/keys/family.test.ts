@@ -5,7 +5,14 @@ import { nativeKey } from "../../src/keys/native.ts";
 
 const blake = "6309ed506b8721905753f5c73c070bb21c3aafbd9b474b1e231f41368b71123c";
 const llama = { family: "lmcache", model: "meta-llama/Llama-3.1-8B", worldSize: 8, rank: 3 };
-const qwen = { family: "lmcache-mp", model: "Qwen/Qwen3-8B", worldSize: 1, rank: 0 };
+const qwen = {
+  family: "lmcache-mp",
+  model: "Qwen/Qwen3-8B",
+  worldSize: 1,
+  rank: 0,
+  localWorldSize: 1,
+  localRank: 0,
+};
 const page = { family: "hicache", model: "meta-llama-Llama-3.1-8B", hash: blake };
 
 test.each<[what: string, key: string, facts: object]>([
@@ -29,7 +36,7 @@ test.each<[what: string, key: string, facts: object]>([
       worldSize: 1,
       rank: 0,
       hash: "12ab",
-      tags: { user: "bob" },
+      tags: [["user", "bob"]],
     },
   ],
   [
@@ -55,22 +62,30 @@ test.each<[what: string, key: string, facts: object]>([
   [
     "tags",
     "meta-llama/Llama-3.1-8B@8@3@1f@uint8@user%bob@lvl%9%9",
-    { ...llama, hash: "1f", dtype: "uint8", tags: { user: "bob", lvl: "9%9" } },
+    {
+      ...llama,
+      hash: "1f",
+      dtype: "uint8",
+      tags: [
+        ["user", "bob"],
+        ["lvl", "9%9"],
+      ],
+    },
   ],
   [
     "layer and tag",
     "meta-llama/Llama-3.1-8B@8@3@1f@uint8@0@a%b",
-    { ...llama, hash: "1f", dtype: "uint8", layer: 0, tags: { a: "b" } },
+    { ...llama, hash: "1f", dtype: "uint8", layer: 0, tags: [["a", "b"]] },
   ],
   [
     "redis:// bytes",
     "meta-llama/Llama-3.1-8B@8@3@1f@bfloat16kv_bytes",
-    { ...llama, hash: "1f", dtype: "bfloat16", part: "kv_bytes" },
+    { ...llama, hash: "1f", dtype: "bfloat16", part: "kv_bytes", partForm: "joined" },
   ],
   [
     "redis:// metadata",
     "meta-llama/Llama-3.1-8B@8@3@1f@bfloat16metadata",
-    { ...llama, hash: "1f", dtype: "bfloat16", part: "metadata" },
+    { ...llama, hash: "1f", dtype: "bfloat16", part: "metadata", partForm: "joined" },
   ],
   [
     "redis:// without dtype",
@@ -83,6 +98,7 @@ test.each<[what: string, key: string, facts: object]>([
       rank: 0,
       hash: "12ab",
       part: "kv_bytes",
+      partForm: "joined",
     },
   ],
   [
@@ -95,19 +111,20 @@ test.each<[what: string, key: string, facts: object]>([
       rank: 0,
       hash: "12ab",
       dtype: "int8",
-      tags: { t: "x" },
+      tags: [["t", "x"]],
       part: "metadata",
+      partForm: "joined",
     },
   ],
   [
     "older valkey://",
     "meta-llama/Llama-3.1-8B@8@3@1f@half:kv_bytes",
-    { ...llama, hash: "1f", dtype: "half", part: "kv_bytes" },
+    { ...llama, hash: "1f", dtype: "half", part: "kv_bytes", partForm: "colon" },
   ],
   [
     "older valkey:// cluster",
     "{meta-llama/Llama-3.1-8B@8@3@1f@half}:metadata",
-    { ...llama, hash: "1f", dtype: "half", part: "metadata" },
+    { ...llama, hash: "1f", dtype: "half", part: "metadata", partForm: "braces" },
   ],
   [
     "model like hex",
@@ -124,7 +141,16 @@ test.each<[what: string, key: string, facts: object]>([
   [
     "MP, newest and salted",
     `Qwen/Qwen3-8B@08030401@1f@44ea817d9387da2c@a@b`,
-    { ...qwen, worldSize: 8, rank: 3, group: 31, hash: "44ea817d9387da2c", salt: "a@b" },
+    {
+      ...qwen,
+      worldSize: 8,
+      rank: 3,
+      localWorldSize: 4,
+      localRank: 1,
+      group: 31,
+      hash: "44ea817d9387da2c",
+      salt: "a@b",
+    },
   ],
   [
     "MP, with key_prefix",
