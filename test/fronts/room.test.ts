@@ -5,6 +5,7 @@ import { RespServer } from "../../src/fronts/resp/server.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
 import { TierChain } from "../../src/tiers/chain/tier-chain.ts";
 import { RamTier } from "../../src/tiers/ram/ram-tier.ts";
+import { pseudoRandomBytes } from "../support/bytes.ts";
 
 const MIB = 1024 ** 2;
 let server: RespServer;
@@ -113,4 +114,23 @@ test("a browser that was sent here gets no answer", async () => {
   client.socket.write("POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET a b\r\n");
   await once(client.socket, "close");
   expect(client.received).toBe("");
+});
+
+test("a value that waited keeps all its bytes", async () => {
+  const ram = await start(60_000);
+  const first = new Client();
+  const second = new Client();
+  first.announce("first", 3 * MIB);
+  await expect.poll(() => ram.fillingBytes).toBeGreaterThan(3 * MIB);
+  const value = pseudoRandomBytes(3 * MIB);
+  second.announce("second", value.length);
+  second.socket.write(value);
+  second.socket.write("\r\n");
+  await expect.poll(() => server.state.waiting.size).toBe(1);
+  first.finish(3 * MIB);
+  await expect.poll(() => second.received).toBe("+OK\r\n");
+  const entry = ram.find(Buffer.from("second"), 0, 6, 0);
+  expect(ram.slots.value(ram.entries.slot(entry)).equals(value)).toBe(true);
+  first.socket.destroy();
+  second.socket.destroy();
 });

@@ -46,6 +46,10 @@ export class RespConnection implements Reader, RequestReceiver {
   #unwritten = 0;
   #closing = false;
   #finishing = false;
+  /** Where the socket reads to next: asked for right after each read, not right before. */
+  #target: Uint8Array | undefined;
+  /** Requests were decoded since, so that what is read there belongs elsewhere by now. */
+  #hasMovedOn = false;
   #roomWaitSince = 0;
   #lastProgressAt: number;
   #lastQueued = 0;
@@ -101,13 +105,16 @@ export class RespConnection implements Reader, RequestReceiver {
   // Reader
 
   target(): Uint8Array {
-    return this.#decoder.target();
+    this.#hasMovedOn = false;
+    this.#target = this.#decoder.target();
+    return this.#target;
   }
 
   advance(count: number): boolean {
     if (this.#closing) return this.#ignore(count);
     this.#beginTurn(count);
-    this.#decoder.advance(count);
+    if (this.#hasMovedOn) this.#decoder.push(this.#target!.subarray(0, count));
+    else this.#decoder.advance(count);
     return this.#endTurn();
   }
 
@@ -316,6 +323,7 @@ export class RespConnection implements Reader, RequestReceiver {
   #goOn(): void {
     if (this.#socket === undefined || !this.#decoder.suspended) return;
     this.#beginTurn(0);
+    this.#hasMovedOn = true;
     this.#decoder.resume();
     if (this.#endTurn()) this.#socket?.resume();
   }
