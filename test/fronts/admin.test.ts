@@ -21,6 +21,7 @@ test("INFO has Redis's sections, and those that are asked for only", async () =>
     ..."Server Clients Memory Persistence Stats Replication CPU Modules".split(" "),
     "Cluster",
     "Keyspace",
+    "Tiers",
   ];
   expect(await sections()).toEqual(usual);
   expect(await sections("default")).toEqual(usual);

@@ -3,7 +3,7 @@ import { expect, onTestFinished } from "vitest";
 import type { RespServerOptions } from "../../src/fronts/resp/options.ts";
 import { RespServer } from "../../src/fronts/resp/server.ts";
 import { silentLogger } from "../../src/observe/logger.ts";
-import { TierChain } from "../../src/tiers/chain/tier-chain.ts";
+import { TierChain, type TierChainOptions } from "../../src/tiers/chain/tier-chain.ts";
 import { RamTier, type RamTierOptions } from "../../src/tiers/ram/ram-tier.ts";
 import { RawClient } from "./raw-client.ts";
 
@@ -23,10 +23,11 @@ export interface Front {
 export async function startFront(
   options: Partial<RespServerOptions> = {},
   tier: Partial<RamTierOptions> = {},
+  chain: Omit<TierChainOptions, "ram"> = {},
 ): Promise<Front> {
   const ram = new RamTier({ capacityBytes: 16 * 1024 ** 2, ...tier });
   const server = await RespServer.listen({
-    tiers: new TierChain({ ram }),
+    tiers: new TierChain({ ...chain, ram }),
     version: "test",
     logger: silentLogger,
     port: 0,

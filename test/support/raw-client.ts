@@ -149,7 +149,7 @@ export class RawClient {
 }
 
 /** Makes text of the bulk strings in a reply. */
-function asText(reply: Reply): TextReply {
+export function asText(reply: Reply): TextReply {
   if (Buffer.isBuffer(reply)) return reply.toString();
   if (Array.isArray(reply)) return reply.map(asText);
   if (reply instanceof Set) return new Set([...reply].map(asText));

@@ -53,7 +53,7 @@ function tierFacts(tier: TierSnapshot): [string, string | undefined][] {
     tier.capacityBytes > 0 ? ` (${formatRatio(tier.usedBytes, tier.capacityBytes)})` : "";
   const most = tier.maxBlocks ? ` of ${formatCount(tier.maxBlocks)}` : "";
   return [
-    ["tier", `${tier.name}, policy ${tier.policy}`],
+    ["tier", tier.policy === undefined ? tier.name : `${tier.name}, policy ${tier.policy}`],
     ["used", `${formatBytes(tier.usedBytes)}${of}${share}`],
     ["values", optional(tier.valueBytes, formatBytes)],
     ["blocks", `${formatCount(tier.blocks)}${most}`],

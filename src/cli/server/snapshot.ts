@@ -1,22 +1,14 @@
 import type { RespConnection } from "../../backends/valkey/connection.ts";
 import { isKeepwarmError, KeepwarmError } from "../../errors.ts";
-import type { ServerStats, TierStats } from "../../fronts/resp/stats.ts";
+import type { RamStats, ServerStats } from "../../fronts/resp/stats.ts";
 import { replyText, ReplyError, type Reply } from "../../wire/resp/reply.ts";
 import { snapshotOfInfo } from "./info.ts";
 
 /** One tier, as `KW.STATS` tells, or as much of it as INFO has. Counters run since the server started. */
-export type TierSnapshot = Partial<TierStats> &
+export type TierSnapshot = Partial<RamStats> &
   Pick<
-    TierStats,
-    | "name"
-    | "policy"
-    | "capacityBytes"
-    | "usedBytes"
-    | "blocks"
-    | "hits"
-    | "misses"
-    | "evicted"
-    | "expired"
+    RamStats,
+    "name" | "capacityBytes" | "usedBytes" | "blocks" | "hits" | "misses" | "evicted" | "expired"
   >;
 
 /** What a server says of itself: all of it from Keepwarm, the common part from Redis or Valkey. */

@@ -42,6 +42,11 @@ export interface CommandSpec {
   readonly summary: string;
   /** Whether argument `index` is a value that can be read straight into a slot; its key comes before. */
   readonly block?: (index: number) => boolean;
+  /**
+   * How many arguments, from the first on, are keys whose values must be in RAM when the command runs.
+   * Default: none. EXEC needs what its commands need.
+   */
+  readonly values?: (request: Request) => number;
   run(session: Session, request: Request): void;
 }
 
@@ -51,6 +56,9 @@ export class Command {
   readonly name: string;
   readonly immediate: boolean;
   readonly noAuth: boolean;
+  readonly isWrite: boolean;
+  /** May need values that lie below RAM. */
+  readonly needsValues: boolean;
   readonly latency: Histogram = new Histogram();
   calls = 0;
   /** Refused before it ran. */
@@ -61,6 +69,8 @@ export class Command {
     this.name = spec.name;
     this.immediate = spec.flags.includes("immediate");
     this.noAuth = spec.flags.includes("noauth");
+    this.isWrite = spec.flags.includes("write");
+    this.needsValues = spec.values !== undefined || spec.name === "exec";
   }
 
   has(flag: CommandFlag): boolean {

@@ -10,9 +10,12 @@ import {
   requestAnswer,
 } from "../../wire/resp/request-decoder.ts";
 import { MAX_KEY_BYTES } from "../../store/contract.ts";
-import { NO_ROOM, TOO_LARGE } from "../../tiers/ram/ram-tier.ts";
-import { dispatch } from "./dispatch.ts";
+import type { SettledOutcome } from "../../tiers/chain/lower-tier.ts";
+import { AwaitedValues } from "./awaited-values.ts";
+import type { Command } from "./command.ts";
+import { dispatch, run } from "./dispatch.ts";
 import type { FrontState } from "./front-state.ts";
+import { HeldReplies, type ReplyPlace } from "./held-replies.ts";
 import { LandingSlot } from "./landing-slot.ts";
 import { Session } from "./session.ts";
 
@@ -51,6 +54,13 @@ export class RespConnection implements Reader, RequestReceiver {
   /** Requests were decoded since, so that what is read there belongs elsewhere by now. */
   #hasMovedOn = false;
   #roomWaitSince = 0;
+  /** The command that waits for values from below RAM. */
+  #awaited: AwaitedValues | undefined;
+  /** Replies of this turn to writes that are not durable yet. */
+  #unsettled: ReplyPlace[] = [];
+  /** Replies that wait for that. */
+  #held: HeldReplies | undefined;
+  #heldSince = 0;
   #lastProgressAt: number;
   #lastQueued = 0;
   readonly #written = (): void => this.#afterWrite();
@@ -98,8 +108,9 @@ export class RespConnection implements Reader, RequestReceiver {
     return this.#decoder.heldBytes;
   }
 
-  get isWaitingForRoom(): boolean {
-    return this.#roomWaitSince !== 0;
+  /** Waits for memory or for the tier below RAM: it is not the peer that is slow. */
+  get isWaiting(): boolean {
+    return this.#roomWaitSince !== 0 || this.#isHeldUp;
   }
 
   // Reader
@@ -128,11 +139,22 @@ export class RespConnection implements Reader, RequestReceiver {
   // RequestReceiver
 
   request(request: Request): RequestAnswer {
-    dispatch(this.session, request);
+    const { reply, durable } = this.#front;
+    const from = reply.length;
+    const fromReference = reply.references.length;
+    if (this.#awaited === undefined) {
+      dispatch(this.session, request);
+      if (this.#awaited !== undefined) return requestAnswer.again;
+    } else this.#runAwaited(this.#awaited, request);
+    if (durable && this.session.wrote) {
+      const toReference = reply.references.length;
+      this.#unsettled.push({ from, fromReference, to: reply.length, toReference });
+      this.session.wrote = false;
+    }
     if (this.#closing) return requestAnswer.stop;
-    const { reply } = this.#front;
     if (reply.pendingBytes + this.#unwritten <= this.#front.limits.outputBytes)
       return requestAnswer.next;
+    if (this.#unsettled.length > 0) return requestAnswer.stop;
     this.flush();
     return this.#unwritten <= this.#front.limits.outputBytes
       ? requestAnswer.next
@@ -148,28 +170,16 @@ export class RespConnection implements Reader, RequestReceiver {
     const keyLength = request.length(key);
     if (this.session.user === undefined || keyLength > MAX_KEY_BYTES) return bodyAnswer.discard;
     this.#landing.expect(length, keyLength);
-    const slot =
-      length > this.#front.limits.valueBytes
-        ? TOO_LARGE
-        : this.#front.ram.reserve(length, keyLength);
-    if (slot === TOO_LARGE) {
+    if (length > this.#front.maxValueBytes) {
       this.session.tooLongBytes = length;
       return bodyAnswer.discard;
     }
-    if (slot !== NO_ROOM) {
-      this.#roomWaitSince = 0;
-      return slot;
-    }
-    const now = this.#front.now();
-    if (this.#roomWaitSince === 0) {
-      this.#roomWaitSince = now;
-      this.#front.waiting.add(this);
-    }
-    const waited = now - this.#roomWaitSince;
-    if (waited < this.#front.limits.roomWaitMs && this.session.transaction?.open !== true)
-      return bodyAnswer.wait;
+    // Without room below it may still be kept in RAM; without room there it is lost.
+    if (!this.#front.tiers.hasRoomBelow(length) && this.#mayWaitForRoom()) return bodyAnswer.wait;
+    const slot = this.#front.ram.reserve(length, keyLength);
+    if (slot <= 0 && this.#mayWaitForRoom()) return bodyAnswer.wait;
     this.#roomWaitSince = 0;
-    return bodyAnswer.discard;
+    return slot > 0 ? slot : bodyAnswer.discard;
   }
 
   landing(): Buffer | undefined {
@@ -234,9 +244,31 @@ export class RespConnection implements Reader, RequestReceiver {
     this.#write(bytes, 0);
   }
 
+  /** Whether the command must wait for values that lie below RAM. It is run when they have come. */
+  awaitValues(command: Command, request: Request): boolean {
+    this.#awaited = AwaitedValues.begin(this.session, command, request, () => this.#goOnIfFree());
+    if (this.#awaited === undefined) return false;
+    this.#front.awaiting.add(this);
+    return true;
+  }
+
+  /** Goes on without what the tier below RAM owes for too long. */
+  giveUpLate(): void {
+    const now = this.#front.now();
+    const { tierWaitMs, stallMs } = this.#front.limits;
+    if (this.#awaited?.isPending === true && now - this.#awaited.since >= tierWaitMs) {
+      this.#front.tierTimeouts++;
+      this.#awaited.giveUp();
+      this.#goOnIfFree();
+    }
+    if (this.#held !== undefined && now - this.#heldSince >= stallMs)
+      this.#settled(this.#held, "lost");
+    if (!this.#isHeldUp) this.#front.awaiting.delete(this);
+  }
+
   /** Goes on with a request that waited for room, if there is some by now. */
   retryRoom(): void {
-    if (this.#roomWaitSince !== 0) this.#goOn();
+    if (this.#roomWaitSince !== 0 && this.#held === undefined) this.#goOn();
     if (this.#roomWaitSince === 0) this.#front.waiting.delete(this);
   }
 
@@ -250,10 +282,11 @@ export class RespConnection implements Reader, RequestReceiver {
       this.#lastQueued = queued;
       this.#lastProgressAt = now;
     }
-    if (this.#closing && queued === 0) return now - this.#lastProgressAt > LINGER_MS;
+    if (this.#closing && queued === 0 && this.#held === undefined)
+      return now - this.#lastProgressAt > LINGER_MS;
     const { inBody, heldBytes } = this.#decoder;
     const midRequest = inBody || heldBytes > LARGE_PART_BYTES;
-    const busy = queued > 0 || (midRequest && this.#roomWaitSince === 0);
+    const busy = queued > 0 || (midRequest && !this.isWaiting);
     return busy && now - Math.max(this.#lastProgressAt, this.session.lastActiveAt) > stallMs;
   }
 
@@ -301,8 +334,10 @@ export class RespConnection implements Reader, RequestReceiver {
 
   /** Sends what the turn gave rise to. Answers whether to go on reading. */
   #endTurn(): boolean {
-    if (this.#front.reply.pendingBytes > 0) this.flush();
+    if (this.#unsettled.length > 0) this.#hold();
+    else if (this.#front.reply.pendingBytes > 0) this.flush();
     if (this.#roomWaitSince === 0) this.#front.retryWaiting();
+    if (this.#held !== undefined) return false;
     if (this.#finishing && !this.#decoder.inBody && !this.#decoder.suspended) this.close();
     if (this.#closing) {
       this.#socket?.end();
@@ -318,6 +353,69 @@ export class RespConnection implements Reader, RequestReceiver {
   #ignore(bytes: number): true {
     this.#front.bytesIn += bytes;
     return true;
+  }
+
+  /** Whether the tier below RAM owes something without which no request can go on. */
+  get #isHeldUp(): boolean {
+    return this.#held !== undefined || this.#awaited?.isPending === true;
+  }
+
+  /** Whether a value that finds no room may wait for it, or wait on. */
+  #mayWaitForRoom(): boolean {
+    if (this.session.transaction?.open === true) return false;
+    const now = this.#front.now();
+    if (this.#roomWaitSince === 0) {
+      this.#roomWaitSince = now;
+      this.#front.waiting.add(this);
+    }
+    return now - this.#roomWaitSince < this.#front.limits.roomWaitMs;
+  }
+
+  #runAwaited(awaited: AwaitedValues, request: Request): void {
+    const front = this.#front;
+    front.busySince = awaited.busySince;
+    front.bringing = awaited.bringing;
+    run(this.session, awaited.command, request);
+    front.bringing = undefined;
+    this.#endAwaiting();
+  }
+
+  #endAwaiting(): void {
+    this.#awaited?.bringing.release();
+    this.#awaited = undefined;
+    if (this.#held === undefined) this.#front.awaiting.delete(this);
+  }
+
+  /** Keeps the replies of this turn back until its writes are durable. */
+  #hold(): void {
+    const held = new HeldReplies(this.#front.reply, this.#unsettled);
+    this.#unsettled = [];
+    this.#held = held;
+    this.#heldSince = this.#front.now();
+    this.#front.awaiting.add(this);
+    this.#decoder.suspend();
+    this.#front.tiers.settled().then(
+      (outcome) => this.#settled(held, outcome),
+      () => this.#settled(held, "lost"),
+    );
+  }
+
+  #settled(held: HeldReplies, outcome: SettledOutcome): void {
+    if (this.#held !== held) return;
+    this.#held = undefined;
+    if (this.#awaited === undefined) this.#front.awaiting.delete(this);
+    const { reply, ram } = this.#front;
+    reply.protocol = this.session.protocol;
+    held.restore(reply, outcome === "lost", (slot) => ram.slots.release(slot));
+    this.flush();
+    if (this.#closing) {
+      this.#socket?.end();
+      this.#socket?.resume();
+    } else this.#goOnIfFree();
+  }
+
+  #goOnIfFree(): void {
+    if (!this.#isHeldUp && this.#unwritten <= this.#front.limits.outputBytes) this.#goOn();
   }
 
   #goOn(): void {
@@ -343,7 +441,7 @@ export class RespConnection implements Reader, RequestReceiver {
     if (slot !== 0 && this.#front.ram.slots.release(slot)) this.#front.retryWaiting();
     if (
       this.#decoder.suspended &&
-      this.#roomWaitSince === 0 &&
+      !this.isWaiting &&
       this.#unwritten <= this.#front.limits.outputBytes / 2
     )
       this.#goOn();
@@ -359,6 +457,10 @@ export class RespConnection implements Reader, RequestReceiver {
       const slot = this.#writing[this.#writingHead];
       if (slot !== 0) ram.slots.release(slot);
     }
+    this.#endAwaiting();
+    this.#held?.release((slot) => ram.slots.release(slot));
+    this.#held = undefined;
+    this.#front.awaiting.delete(this);
     this.#landing.leave();
     for (const slot of this.#decoder.openBodies) if (slot > 0) ram.cancel(slot);
     this.session.transaction?.discard();

@@ -5,7 +5,10 @@ import type { Command } from "./command.ts";
 import { feedMonitors } from "./monitor.ts";
 import type { Session } from "./session.ts";
 
-/** Runs one request, or says why not. Every request gets exactly one reply. */
+/**
+ * Runs one request, or says why not. Every request gets exactly one reply: here, or when the values
+ * have come that the connection then waits for.
+ */
 export function dispatch(session: Session, request: Request): void {
   const { front } = session;
   const command = front.commands.find(request);
@@ -56,6 +59,12 @@ export function dispatch(session: Session, request: Request): void {
       refuse(session, request, command, "ERR the commands of one transaction take too much memory");
     return;
   }
+  if (
+    command.needsValues &&
+    front.tiers.lower !== undefined &&
+    session.connection.awaitValues(command, request)
+  )
+    return;
   run(session, command, request);
 }
 
@@ -63,6 +72,7 @@ export function dispatch(session: Session, request: Request): void {
 export function run(session: Session, command: Command, request: Request): void {
   const { front } = session;
   if (front.monitors.size > 0) feedMonitors(session, command, request);
+  if (command.isWrite) session.wrote = true;
   command.spec.run(session, request);
   const now = performance.now();
   const ms = now - front.busySince;

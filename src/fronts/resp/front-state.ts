@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { TierChain } from "../../tiers/chain/tier-chain.ts";
 import type { RamTier } from "../../tiers/ram/ram-tier.ts";
+import type { Bringing } from "../../tiers/chain/bringing.ts";
 import { defaultRequestLimits } from "../../wire/resp/request-decoder.ts";
 import { ReadWindow } from "../../wire/resp/read-window.ts";
 import { ReplyWriter } from "../../wire/resp/reply-writer.ts";
@@ -16,6 +17,9 @@ import { Users } from "./users.ts";
 /** Databases that SELECT knows. */
 export const DATABASES = 16;
 
+/** Versions of keys that are only below RAM are from here on, those of lists and hashes below it. */
+const ROW_VERSIONS_FROM = 2 ** 48;
+
 /** What all clients of one RESP front share. */
 export class FrontState {
   readonly tiers: TierChain;
@@ -24,12 +28,18 @@ export class FrontState {
   readonly collections: Collections;
   readonly commands: CommandTable;
   readonly options: RespServerOptions;
+  /** Replies to writes wait for the tier below RAM. */
+  readonly durable: boolean;
   readonly users: Users;
   readonly slowLog: SlowLog;
   readonly sessions: Map<number, Session> = new Map();
   readonly monitors: Set<Session> = new Set();
   /** Clients with a value that waits for memory. */
   readonly waiting: Set<RespConnection> = new Set();
+  /** Clients that wait for the tier below RAM: for values, or for writes to be durable. */
+  readonly awaiting: Set<RespConnection> = new Set();
+  /** What the command under way had brought up to RAM. */
+  bringing: Bringing | undefined;
   readonly window: ReadWindow = new ReadWindow();
   readonly reply: ReplyWriter = new ReplyWriter();
   readonly rates: Rates = new Rates();
@@ -50,6 +60,8 @@ export class FrontState {
   bytesOut = 0;
   /** Values dropped because memory that others held did not come free in time. */
   valuesDropped = 0;
+  /** Commands that waited in vain for values from below RAM. */
+  tierTimeouts = 0;
   /** When the command under way began: after the one before it, or with the turn (`performance.now`). */
   busySince = 0;
   /** Bytes of slots that connections hold for values they expect. */
@@ -61,6 +73,8 @@ export class FrontState {
     this.options = options;
     this.tiers = options.tiers;
     this.ram = options.tiers.ram;
+    this.durable = options.durable === true && this.tiers.lower !== undefined;
+    this.tiers.onRoomBelow(() => this.retryWaiting());
     this.commands = commands;
     this.limits = { ...defaultRespLimits, ...options.limits };
     this.collections = new Collections(this.limits.collectionBytes, () => this.ram.now());
@@ -92,6 +106,9 @@ export class FrontState {
   versionOf(key: Uint8Array, keyspace: number): number {
     const entry = this.ram.find(key, 0, key.length, keyspace);
     if (entry !== 0) return this.ram.entries.version(entry);
+    const { lower } = this.tiers;
+    const row = lower?.find(key, 0, key.length, keyspace) ?? 0;
+    if (row !== 0) return -(ROW_VERSIONS_FROM + lower!.version(row));
     const collection = this.collections.find(Buffer.from(key).toString("latin1"), keyspace);
     return collection === undefined ? 0 : -collection.version;
   }
@@ -117,7 +134,7 @@ export class FrontState {
 
   /** Drops everything, or all of one keyspace. */
   flush(keyspace?: number): void {
-    this.ram.clear(keyspace);
+    this.tiers.clear(keyspace);
     this.collections.clear(keyspace);
   }
 }

@@ -27,10 +27,12 @@ export class LandingSlot {
 
   /** The slot's memory, the same until it is taken or left; `undefined` when there is no slot. */
   memory(): Buffer | undefined {
-    if (this.#isStale) this.leave();
-    if (this.#memory !== undefined) return this.#memory;
     const front = this.#front;
-    if (!this.#repeats || !front.hasLandingRoom(this.#length)) return undefined;
+    // A value that lands can't be made to wait any more.
+    const isWelcome = front.tiers.hasRoomBelow(this.#length);
+    if (this.#isStale || !isWelcome) this.leave();
+    if (this.#memory !== undefined) return this.#memory;
+    if (!isWelcome || !this.#repeats || !front.hasLandingRoom(this.#length)) return undefined;
     const slot = front.ram.reserveLanding(this.#length, this.#keyLength);
     if (slot === 0) return undefined;
     this.#slot = slot;

@@ -20,6 +20,8 @@ export interface RespLimits {
   readonly stallMs: number;
   /** How long a value may wait for memory that others still hold, in ms. Default 1000. */
   readonly roomWaitMs: number;
+  /** How long a command may wait for values from below RAM, in ms. Default 2000; then they are misses. */
+  readonly tierWaitMs: number;
   /** Memory for lists and hashes, in bytes. Default 64 MiB. */
   readonly collectionBytes: number;
 }
@@ -32,12 +34,15 @@ export const defaultRespLimits: RespLimits = {
   idleMs: 0,
   stallMs: 30_000,
   roomWaitMs: 1000,
+  tierWaitMs: 2000,
   collectionBytes: 64 * 1024 ** 2,
 };
 
 export interface RespServerOptions {
   /** Where the blocks are: RAM, and the tier below it if there is one. */
   readonly tiers: TierChain;
+  /** Reply to a write only when the tier below RAM says that it is durable. Default false. */
+  readonly durable?: boolean;
   readonly version: string;
   readonly logger: Logger;
   /** Default 127.0.0.1. */

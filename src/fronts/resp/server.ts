@@ -134,12 +134,14 @@ export class RespServer {
     state.collections.sweep(SWEPT_PER_TICK);
     state.rates.sample(state);
     state.retryWaiting();
+    for (const connection of state.awaiting) connection.giveUpLate();
     this.#boundHeldBytes();
     if (this.#ticks % TICKS_PER_CLIENT_CHECK !== 0) return;
     const now = state.now();
     for (const connection of this.#connections) {
       const { idleMs, stallMs } = state.limits;
-      const idle = idleMs > 0 && now - connection.session.lastActiveAt > idleMs;
+      const idle =
+        idleMs > 0 && !connection.isWaiting && now - connection.session.lastActiveAt > idleMs;
       if (idle || connection.isStalled(now, stallMs)) connection.destroy();
     }
   }

@@ -26,6 +26,8 @@ export class Session {
   commands = 0;
   /** Length of an argument of the request under way that was too long to keep, or 0. */
   tooLongBytes = 0;
+  /** A command changed what is stored since this was last set to false. */
+  wrote = false;
   noEvict = false;
   noTouch = false;
   monitoring = false;

@@ -1,5 +1,6 @@
 import type { StoreStats } from "../../store/contract.ts";
 import type { LmStats } from "../lm/stats.ts";
+import type { LowerStats } from "../../tiers/chain/tier-chain.ts";
 import type { FrontState } from "./front-state.ts";
 
 /** What KW.STATS reports: counters since the start, but for what is named as now. */
@@ -10,7 +11,8 @@ export interface ServerStats {
   /** Node's version. */
   readonly node: string;
   readonly listeners: Readonly<Record<string, string>>;
-  readonly tiers: readonly TierStats[];
+  /** The nearest first: RAM, and what is below it. */
+  readonly tiers: readonly (RamStats | LowerStats)[];
   readonly clients: { readonly connected: number; readonly max: number; readonly rejected: number };
   readonly traffic: {
     readonly commands: number;
@@ -24,8 +26,8 @@ export interface ServerStats {
   readonly lm?: LmStats;
 }
 
-/** A tier's counters, and what only this server knows of it. */
-export interface TierStats extends StoreStats {
+/** RAM's counters, and what only this server knows of it. */
+export interface RamStats extends StoreStats {
   readonly policy: string;
   /** 0: no limit. */
   readonly maxBlocks: number;
@@ -42,7 +44,7 @@ interface CommandStats {
 }
 
 export function serverStats(front: FrontState): ServerStats {
-  const { ram, limits, options } = front;
+  const { limits, options } = front;
   const lm = options.lm?.();
   const commands: Record<string, CommandStats> = {};
   for (const { name, calls, rejected, latency } of front.commands.all)
@@ -59,20 +61,7 @@ export function serverStats(front: FrontState): ServerStats {
     uptimeSeconds: Math.floor((Date.now() - front.startedAt) / 1000),
     node: process.version,
     listeners: options.listeners?.() ?? {},
-    tiers: [
-      {
-        name: "ram",
-        policy: ram.policy,
-        capacityBytes: ram.capacityBytes,
-        usedBytes: ram.usedBytes,
-        valueBytes: ram.valueBytes,
-        blocks: ram.entries.count,
-        maxBlocks: ram.maxBlocks,
-        ...ram.counters.snapshot(),
-        pinned: ram.pinned,
-        inflightBytes: ram.fillingBytes,
-      },
-    ],
+    tiers: tierStats(front),
     clients: {
       connected: front.sessions.size,
       max: limits.clients,
@@ -87,6 +76,24 @@ export function serverStats(front: FrontState): ServerStats {
     commands,
     ...(lm === undefined ? {} : { lm }),
   };
+}
+
+/** The figures of each tier, the nearest first. */
+export function tierStats({ ram, tiers }: FrontState): readonly (RamStats | LowerStats)[] {
+  const first: RamStats = {
+    name: "ram",
+    policy: ram.policy,
+    capacityBytes: ram.capacityBytes,
+    usedBytes: ram.usedBytes,
+    valueBytes: ram.valueBytes,
+    blocks: ram.entries.count,
+    maxBlocks: ram.maxBlocks,
+    ...ram.counters.snapshot(),
+    pinned: ram.pinned,
+    inflightBytes: ram.fillingBytes,
+  };
+  const lower = tiers.lowerStats();
+  return lower === undefined ? [first] : [first, lower];
 }
 
 function micros(ms: number): number {

@@ -12,9 +12,14 @@ export const SYNTAX_ERROR = "ERR syntax error";
 /** Up to this many bytes a framed value is copied among the replies; beyond, sent from its slot. */
 const COPIED_FRAME_BYTES = 16 * 1024;
 
-/** The entry of argument `index`, or 0. */
+/** The entry of argument `index` in RAM, or 0. */
 export function findEntry({ front, keyspace }: Session, request: Request, index: number): number {
   return front.ram.find(request.bytes, request.start(index), request.end(index), keyspace);
+}
+
+/** Where argument `index` is, in RAM or below it, or 0: a place in the chain of tiers. */
+export function findPlace({ front, keyspace }: Session, request: Request, index: number): number {
+  return front.tiers.find(request.bytes, request.start(index), request.end(index), keyspace);
 }
 
 /** The list or hash of argument `index`. */
@@ -44,11 +49,10 @@ export function replyValue({ front, reply }: Session, entry: number): void {
 
 /** Counts and replies a read of argument `index`: its value, nil, or WRONGTYPE. */
 export function replyRead(session: Session, request: Request, index: number): void {
-  const { front, reply } = session;
+  const { reply } = session;
   const entry = findEntry(session, request, index);
   if (entry !== 0) {
-    front.hits++;
-    front.ram.read(entry);
+    countHit(session, entry);
     replyValue(session, entry);
   } else if (findCollection(session, request, index) !== undefined) reply.error(WRONG_TYPE);
   else {
@@ -57,9 +61,15 @@ export function replyRead(session: Session, request: Request, index: number): vo
   }
 }
 
+/** Counts a read of an entry that {@link findEntry} gave. */
+export function countHit({ front }: Session, entry: number): void {
+  front.hits++;
+  front.tiers.read(entry, front.bringing);
+}
+
 export function countMiss({ front }: Session): void {
   front.misses++;
-  front.ram.counters.misses++;
+  front.tiers.countMiss();
 }
 
 /**
@@ -154,8 +164,8 @@ function drop(session: Session, request: Request, key: number): void {
   const { front } = session;
   front.valuesDropped++;
   front.ram.counters.rejected++;
-  const entry = findEntry(session, request, key);
-  if (entry !== 0) front.ram.remove(entry);
+  const place = findPlace(session, request, key);
+  if (place !== 0) front.tiers.remove(place);
 }
 
 function dropCollection(session: Session, request: Request, key: number): void {
@@ -172,9 +182,9 @@ function keyProblem(request: Request, key: number): string | undefined {
 
 /** Removes what argument `index` names, whatever it is. Returns whether there was something. */
 export function removeKey(session: Session, request: Request, index: number): boolean {
-  const entry = findEntry(session, request, index);
-  if (entry !== 0) {
-    session.front.ram.remove(entry);
+  const place = findPlace(session, request, index);
+  if (place !== 0) {
+    session.front.tiers.remove(place);
     return true;
   }
   const collection = findCollection(session, request, index);

@@ -2,12 +2,12 @@ import type { Request } from "../../../wire/resp/request.ts";
 import type { CommandSpec } from "../command.ts";
 import { type ExpiryUnit, expiryTime } from "../expiry.ts";
 import type { Session } from "../session.ts";
-import { NOT_AN_INTEGER, findCollection, findEntry, removeKey } from "../values.ts";
+import { NOT_AN_INTEGER, findCollection, findPlace, removeKey } from "../values.ts";
 
 /** Expiry of argument 1 in ms since 1970; 0 for never, -2 for no such key. */
 function expiryOf(session: Session, request: Request): number {
-  const entry = findEntry(session, request, 1);
-  if (entry !== 0) return session.front.ram.entries.expiresAt(entry);
+  const place = findPlace(session, request, 1);
+  if (place !== 0) return session.front.tiers.expiresAt(place);
   return findCollection(session, request, 1)?.expiresAt ?? -2;
 }
 
@@ -19,9 +19,9 @@ function timeLeft(answer: (at: number, now: number) => number) {
 }
 
 function setExpiry(session: Session, request: Request, at: number): boolean {
-  const entry = findEntry(session, request, 1);
-  if (entry !== 0) {
-    session.front.ram.setExpiry(entry, at);
+  const place = findPlace(session, request, 1);
+  if (place !== 0) {
+    session.front.tiers.setExpiry(place, at);
     return true;
   }
   const collection = findCollection(session, request, 1);

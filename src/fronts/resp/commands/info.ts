@@ -4,6 +4,7 @@ import type { Request } from "../../../wire/resp/request.ts";
 import type { CommandSpec } from "../command.ts";
 import { DATABASES, type FrontState } from "../front-state.ts";
 import type { Session } from "../session.ts";
+import { tierStats } from "../stats.ts";
 import { COMPATIBLE_VERSION } from "./connection.ts";
 
 type Fields = Readonly<Record<string, string | number>>;
@@ -40,7 +41,7 @@ function clients(front: FrontState): Fields {
   let longestQuery = 0;
   let longestOutput = 0;
   for (const { connection } of front.sessions.values()) {
-    if (connection.isWaitingForRoom) waiting++;
+    if (connection.isWaiting) waiting++;
     longestQuery = Math.max(longestQuery, connection.heldBytes);
     longestOutput = Math.max(longestOutput, connection.unwrittenBytes);
   }
@@ -103,6 +104,7 @@ function stats(front: FrontState): Fields {
     keyspace_hits: front.hits,
     keyspace_misses: front.misses,
     dropped_values: front.valuesDropped,
+    tier_wait_timeouts: front.tierTimeouts,
     protocol_errors: front.protocolErrors,
     total_error_replies: front.errorReplies,
     pubsub_channels: 0,
@@ -158,7 +160,7 @@ function keyspace(front: FrontState): Fields {
   const fields: Record<string, string> = {};
   const expiring = front.ram.expiring;
   for (let database = 0; database < DATABASES; database++) {
-    const keys = front.ram.countOf(database) + front.collections.countOf(database);
+    const keys = front.tiers.countOf(database) + front.collections.countOf(database);
     if (keys > 0)
       fields[`db${database}`] = `keys=${keys},expires=${Math.min(keys, expiring)},avg_ttl=0`;
   }
@@ -183,6 +185,17 @@ function lm({ options }: FrontState): Fields {
   };
 }
 
+/** Each tier in one line, the nearest first. */
+function tiers(front: FrontState): Fields {
+  const fields: Record<string, string> = {};
+  for (const [index, tier] of tierStats(front).entries()) {
+    const { name, blocks, capacityBytes, usedBytes, valueBytes, hits, misses, hitBytes } = tier;
+    fields[`tier${index}`] =
+      `name=${name},blocks=${blocks},capacity_bytes=${capacityBytes},used_bytes=${usedBytes},value_bytes=${valueBytes},hits=${hits},misses=${misses},hit_bytes=${hitBytes}`;
+  }
+  return fields;
+}
+
 const sections: Readonly<Record<string, (front: FrontState) => Fields>> = {
   Server: server,
   Clients: clients,
@@ -196,6 +209,7 @@ const sections: Readonly<Record<string, (front: FrontState) => Fields>> = {
   Latencystats: latencyStats,
   Cluster: (front) => ({ cluster_enabled: front.options.cluster === true ? 1 : 0 }),
   Keyspace: keyspace,
+  Tiers: tiers,
 };
 const onlyOnRequest = new Set(["Commandstats", "Latencystats"]);
 

@@ -1,37 +1,38 @@
 import type { Request } from "../../../wire/resp/request.ts";
 import type { CommandSpec } from "../command.ts";
-import { scan } from "../cursor.ts";
+import { formatCursor, parseCursor, scan } from "../cursor.ts";
 import type { Session } from "../session.ts";
 import { serverStats } from "../stats.ts";
-import { findEntry } from "../values.ts";
+import { findPlace } from "../values.ts";
 
 /** One present key in a row after the other, from the first: the prefix hit of a chain. */
 function match(session: Session, request: Request): void {
-  const { front, reply } = session;
+  const { tiers } = session.front;
   const found: number[] = [];
   for (let index = 1; index < request.argc; index++) {
-    const entry = findEntry(session, request, index);
-    if (entry === 0) break;
-    found.push(entry);
+    const place = findPlace(session, request, index);
+    if (place === 0) break;
+    found.push(place);
   }
-  for (const entry of found.toReversed()) front.ram.protect(entry);
-  reply.integer(found.length);
+  for (const place of found.toReversed()) if (tiers.isPresent(place)) tiers.protect(place);
+  tiers.prefetch(found);
+  session.reply.integer(found.length);
 }
 
 function scanEntries(session: Session, request: Request): void {
   const { front, reply, keyspace, user } = session;
-  const cursor = request.integer(1);
+  const cursor = parseCursor(request.latin1(1));
   let count = 100;
   let pattern: Uint8Array | undefined;
   for (let index = 2; index + 1 < request.argc; index += 2)
     if (request.is(index, "MATCH")) pattern = request.view(index + 1);
     else if (request.is(index, "COUNT")) count = request.integer(index + 1) ?? 0;
     else count = 0;
-  if (cursor === undefined || cursor < 0 || count < 1 || request.argc % 2 !== 0) {
+  if (cursor === undefined || count < 1 || request.argc % 2 !== 0) {
     reply.error("ERR usage: KW.SCAN cursor [MATCH pattern] [COUNT count]");
     return;
   }
-  const { entries, slots } = front.ram;
+  const { tiers } = front;
   const rows: {
     key: Buffer;
     bytes: number;
@@ -50,14 +51,14 @@ function scanEntries(session: Session, request: Request): void {
       mayUseKey: (key) => user?.mayUseKey(key) === true,
     },
     {
-      block: (entry, key) =>
+      block: (place, key) =>
         rows.push({
           key: Buffer.from(key),
-          bytes: slots.length(entries.slot(entry)),
-          expiresAt: entries.expiresAt(entry),
-          idleMs: front.ram.idleMs(entry),
-          hits: entries.hits(entry),
-          tier: "ram",
+          bytes: tiers.length(place),
+          expiresAt: tiers.expiresAt(place),
+          idleMs: tiers.idleMs(place),
+          hits: tiers.hits(place),
+          tier: tiers.tierOf(place),
         }),
       collection: ({ key, bytes, expiresAt, usedAt, type }) =>
         rows.push({
@@ -71,7 +72,7 @@ function scanEntries(session: Session, request: Request): void {
     },
   );
   reply.array(2);
-  reply.bulk(String(next));
+  reply.bulk(formatCursor(next));
   reply.array(rows.length);
   for (const row of rows) {
     reply.array(6);

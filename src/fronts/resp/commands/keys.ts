@@ -1,32 +1,36 @@
 import type { Request } from "../../../wire/resp/request.ts";
 import type { CommandSpec } from "../command.ts";
 import type { Session } from "../session.ts";
-import { findCollection, findEntry, removeKey, storeBytes } from "../values.ts";
+import { findCollection, findEntry, findPlace, removeKey, storeBytes } from "../values.ts";
 
 function exists(session: Session, request: Request): void {
-  const { ram } = session.front;
+  const { tiers } = session.front;
   if (request.argc === 2) {
-    const entry = findEntry(session, request, 1);
-    if (entry !== 0) ram.protect(entry);
-    session.reply.integer(entry !== 0 || findCollection(session, request, 1) !== undefined ? 1 : 0);
+    const place = findPlace(session, request, 1);
+    if (place !== 0) tiers.protect(place);
+    if (place < 0) tiers.prefetch([place]);
+    session.reply.integer(place !== 0 || findCollection(session, request, 1) !== undefined ? 1 : 0);
     return;
   }
   let present = 0;
+  let below: number[] | undefined;
   // Backwards, so that the first of a chain is the most recent.
   for (let index = request.argc - 1; index > 0; index--) {
-    const entry = findEntry(session, request, index);
-    if (entry !== 0) ram.protect(entry);
-    if (entry !== 0 || findCollection(session, request, index) !== undefined) present++;
+    const place = findPlace(session, request, index);
+    if (place !== 0) tiers.protect(place);
+    if (place < 0) (below ??= []).push(place);
+    if (place !== 0 || findCollection(session, request, index) !== undefined) present++;
   }
+  if (below !== undefined) tiers.prefetch(below.toReversed());
   session.reply.integer(present);
 }
 
 function touch(session: Session, request: Request): void {
   let touched = 0;
   for (let index = request.argc - 1; index > 0; index--) {
-    const entry = findEntry(session, request, index);
-    if (entry !== 0) session.front.ram.touch(entry);
-    if (entry !== 0 || findCollection(session, request, index) !== undefined) touched++;
+    const place = findPlace(session, request, index);
+    if (place !== 0) session.front.tiers.touch(place);
+    if (place !== 0 || findCollection(session, request, index) !== undefined) touched++;
   }
   session.reply.integer(touched);
 }
@@ -37,22 +41,22 @@ function del(session: Session, request: Request): void {
     return;
   }
   // A pair goes together: count what is there before the first half takes the second along.
-  const entries = new Set<number>();
+  const places = new Set<number>();
   let removed = 0;
   for (let index = 1; index < request.argc; index++) {
-    const entry = findEntry(session, request, index);
-    if (entry !== 0) entries.add(entry);
+    const place = findPlace(session, request, index);
+    if (place !== 0) places.add(place);
     else if (removeKey(session, request, index)) removed++;
   }
-  const { ram } = session.front;
-  for (const entry of entries) if (ram.entries.isPresent(entry)) ram.remove(entry);
-  session.reply.integer(removed + entries.size);
+  const { tiers } = session.front;
+  for (const place of places) if (tiers.isPresent(place)) tiers.remove(place);
+  session.reply.integer(removed + places.size);
 }
 
 function type(session: Session, request: Request): void {
   const collection = findCollection(session, request, 1);
   if (collection !== undefined) session.reply.simple(collection.type);
-  else session.reply.simple(findEntry(session, request, 1) === 0 ? "none" : "string");
+  else session.reply.simple(findPlace(session, request, 1) === 0 ? "none" : "string");
 }
 
 function rename(session: Session, request: Request, onlyIfAbsent: boolean): void {
@@ -66,7 +70,7 @@ function rename(session: Session, request: Request, onlyIfAbsent: boolean): void
   }
   const same = request.view(1).equals(request.view(2));
   const targetPresent =
-    findEntry(session, request, 2) !== 0 || findCollection(session, request, 2) !== undefined;
+    findPlace(session, request, 2) !== 0 || findCollection(session, request, 2) !== undefined;
   if (onlyIfAbsent && targetPresent) {
     reply.integer(0);
     return;
@@ -98,21 +102,21 @@ function object(session: Session, request: Request): void {
     reply.bulk("OBJECT ENCODING|FREQ|IDLETIME|REFCOUNT <key>");
     return;
   }
-  const entry = request.argc === 3 ? findEntry(session, request, 2) : 0;
+  const place = request.argc === 3 ? findPlace(session, request, 2) : 0;
   const collection = request.argc === 3 ? findCollection(session, request, 2) : undefined;
-  const { ram } = front;
+  const { ram, tiers } = front;
   if (request.argc !== 3) reply.error("ERR wrong number of arguments for 'object' command");
-  else if (entry === 0 && collection === undefined) reply.nil();
+  else if (place === 0 && collection === undefined) reply.nil();
   else if (request.is(1, "ENCODING"))
     reply.bulk(
       collection === undefined ? "raw" : collection.type === "list" ? "listpack" : "hashtable",
     );
-  else if (request.is(1, "FREQ")) reply.integer(entry === 0 ? 0 : ram.entries.hits(entry));
+  else if (request.is(1, "FREQ")) reply.integer(place === 0 ? 0 : tiers.hits(place));
   else if (request.is(1, "IDLETIME")) {
-    const idleMs = entry === 0 ? front.now() - (collection?.usedAt ?? 0) : ram.idleMs(entry);
+    const idleMs = place === 0 ? front.now() - (collection?.usedAt ?? 0) : tiers.idleMs(place);
     reply.integer(Math.floor(idleMs / 1000));
   } else if (request.is(1, "REFCOUNT"))
-    reply.integer(entry === 0 ? 1 : ram.slots.references(ram.entries.slot(entry)));
+    reply.integer(place > 0 ? ram.slots.references(ram.entries.slot(place)) : 1);
   else reply.error(`ERR unknown subcommand '${request.text(1)}'. Try OBJECT HELP.`);
 }
 
@@ -160,6 +164,7 @@ export const keyCommands: readonly CommandSpec[] = [
     arity: 3,
     flags: ["write"],
     summary: "Gives a key another name.",
+    values: () => 1,
     run: (session, request) => rename(session, request, false),
   },
   {
@@ -169,6 +174,7 @@ export const keyCommands: readonly CommandSpec[] = [
     arity: 3,
     flags: ["write"],
     summary: "Gives a key another name unless that is taken.",
+    values: () => 1,
     run: (session, request) => rename(session, request, true),
   },
   {

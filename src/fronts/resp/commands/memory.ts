@@ -4,7 +4,7 @@ import { ENTRY_ROW_BYTES } from "../../../tiers/ram/entry-table.ts";
 import { SLOT_ROW_BYTES } from "../../../tiers/ram/slot-table.ts";
 import type { CommandSpec } from "../command.ts";
 import type { Session } from "../session.ts";
-import { findCollection, findEntry } from "../values.ts";
+import { findCollection, findPlace } from "../values.ts";
 
 function usage(session: Session, request: Request): void {
   const { reply, front } = session;
@@ -12,12 +12,13 @@ function usage(session: Session, request: Request): void {
     reply.error("ERR wrong number of arguments for 'memory|usage' command");
     return;
   }
-  const entry = findEntry(session, request, 2);
+  const place = findPlace(session, request, 2);
   const collection = findCollection(session, request, 2);
-  if (entry !== 0) {
+  if (place > 0) {
     const { slots, entries } = front.ram;
-    reply.integer(slots.bytes(entries.slot(entry)) + SLOT_ROW_BYTES + ENTRY_ROW_BYTES);
-  } else if (collection !== undefined) reply.integer(Math.round(collection.bytes));
+    reply.integer(slots.bytes(entries.slot(place)) + SLOT_ROW_BYTES + ENTRY_ROW_BYTES);
+  } else if (place < 0) reply.integer(front.tiers.length(place));
+  else if (collection !== undefined) reply.integer(Math.round(collection.bytes));
   else reply.nil();
 }
 

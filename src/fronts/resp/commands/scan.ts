@@ -1,6 +1,13 @@
 import type { Request } from "../../../wire/resp/request.ts";
 import type { CommandSpec } from "../command.ts";
-import { type ScanFilter, scan } from "../cursor.ts";
+import {
+  START,
+  type ScanFilter,
+  formatCursor,
+  parseCursor,
+  randomCursor,
+  scan,
+} from "../cursor.ts";
 import type { Session } from "../session.ts";
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from "../values.ts";
 
@@ -20,15 +27,15 @@ function scanFilter(session: Session, match?: Uint8Array, kind?: string): ScanFi
 
 function collectKeys(keys: Uint8Array[]) {
   return {
-    block: (_entry: number, key: Buffer) => keys.push(Buffer.from(key)),
+    block: (_place: number, key: Buffer) => keys.push(Buffer.from(key)),
     collection: ({ key }: { key: string }) => keys.push(Buffer.from(key, "latin1")),
   };
 }
 
 function runScan(session: Session, request: Request): void {
   const { reply } = session;
-  const cursor = request.integer(1);
-  if (cursor === undefined || cursor < 0) {
+  const cursor = parseCursor(request.latin1(1));
+  if (cursor === undefined) {
     reply.error("ERR invalid cursor");
     return;
   }
@@ -61,7 +68,7 @@ function runScan(session: Session, request: Request): void {
     collectKeys(keys),
   );
   reply.array(2);
-  reply.bulk(String(next));
+  reply.bulk(formatCursor(next));
   reply.array(keys.length);
   for (const key of keys) reply.bulk(key);
 }
@@ -69,7 +76,7 @@ function runScan(session: Session, request: Request): void {
 function runKeys(session: Session, request: Request): void {
   const keys: Uint8Array[] = [];
   const filter = scanFilter(session, request.view(1));
-  scan(session.front, 0, ALL_AT_ONCE, filter, collectKeys(keys));
+  scan(session.front, START, ALL_AT_ONCE, filter, collectKeys(keys));
   session.reply.array(keys.length);
   for (const key of keys) session.reply.bulk(key);
 }
@@ -78,11 +85,10 @@ function runKeys(session: Session, request: Request): void {
 function randomKey(session: Session): void {
   const { front, reply } = session;
   const keys: Uint8Array[] = [];
-  const somewhere = 1 + Math.floor(Math.random() * front.ram.entries.end);
-  for (const start of [somewhere, 0]) {
+  for (const start of [randomCursor(front), START]) {
     let cursor = start;
     do cursor = scan(front, cursor, 1, scanFilter(session), collectKeys(keys));
-    while (keys.length === 0 && cursor !== 0);
+    while (keys.length === 0 && cursor !== START);
     if (keys.length > 0) break;
   }
   if (keys.length === 0) reply.nil();
@@ -122,6 +128,6 @@ export const scanCommands: readonly CommandSpec[] = [
     flags: ["readonly", "fast"],
     summary: "How many keys the selected database has.",
     run: ({ front, keyspace, reply }) =>
-      reply.integer(front.ram.countOf(keyspace) + front.collections.countOf(keyspace)),
+      reply.integer(front.tiers.countOf(keyspace) + front.collections.countOf(keyspace)),
   },
 ];

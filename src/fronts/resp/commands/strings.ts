@@ -6,9 +6,11 @@ import {
   NOT_AN_INTEGER,
   SYNTAX_ERROR,
   WRONG_TYPE,
+  countHit,
   countMiss,
   findCollection,
   findEntry,
+  findPlace,
   replyRead,
   replyValue,
   storeArgument,
@@ -64,10 +66,10 @@ function set(session: Session, request: Request): void {
     reply.error(options);
     return;
   }
-  const entry = findEntry(session, request, 1);
-  const collection = entry === 0 ? findCollection(session, request, 1) : undefined;
-  if (options.get && !replyOld(session, request, entry)) return;
-  const present = entry !== 0 || collection !== undefined;
+  const place = findPlace(session, request, 1);
+  const collection = place === 0 ? findCollection(session, request, 1) : undefined;
+  if (options.get && !replyOld(session, request, Math.max(0, place))) return;
+  const present = place !== 0 || collection !== undefined;
   const refused = present ? options.ifAbsent : options.ifPresent;
   if (refused) {
     dropBody(session, request, 2);
@@ -75,7 +77,7 @@ function set(session: Session, request: Request): void {
     return;
   }
   let { expiresAt } = options;
-  if (options.keepTtl && entry !== 0) expiresAt = front.ram.entries.expiresAt(entry);
+  if (options.keepTtl && place !== 0) expiresAt = front.tiers.expiresAt(place);
   const problem = storeArgument(session, request, 1, 2, expiresAt);
   if (!options.get) finishSet(session, problem);
 }
@@ -106,7 +108,7 @@ function setWithExpiry(unit: ExpiryUnit, name: string) {
 
 function isPresent(session: Session, request: Request, index: number): boolean {
   return (
-    findEntry(session, request, index) !== 0 ||
+    findPlace(session, request, index) !== 0 ||
     findCollection(session, request, index) !== undefined
   );
 }
@@ -144,8 +146,8 @@ function getSet(session: Session, request: Request): void {
 
 function getDel(session: Session, request: Request): void {
   replyRead(session, request, 1);
-  const entry = findEntry(session, request, 1);
-  if (entry !== 0) session.front.ram.remove(entry);
+  const place = findPlace(session, request, 1);
+  if (place !== 0) session.front.tiers.remove(place);
 }
 
 function getEx(session: Session, request: Request): void {
@@ -161,8 +163,8 @@ function getEx(session: Session, request: Request): void {
     return;
   }
   replyRead(session, request, 1);
-  const entry = findEntry(session, request, 1);
-  if (entry !== 0 && at !== undefined) front.ram.setExpiry(entry, at);
+  const place = findPlace(session, request, 1);
+  if (place !== 0 && at !== undefined) front.tiers.setExpiry(place, at);
 }
 
 function getRange(session: Session, request: Request): void {
@@ -182,8 +184,7 @@ function getRange(session: Session, request: Request): void {
     }
     return;
   }
-  front.hits++;
-  front.ram.read(entry);
+  countHit(session, entry);
   const value = front.ram.slots.value(front.ram.entries.slot(entry));
   if (start < 0) start = Math.max(0, value.length + start);
   if (end < 0) end = value.length + end;
@@ -192,8 +193,8 @@ function getRange(session: Session, request: Request): void {
 
 function strlen(session: Session, request: Request): void {
   const { reply, front } = session;
-  const entry = findEntry(session, request, 1);
-  if (entry !== 0) reply.integer(front.ram.slots.length(front.ram.entries.slot(entry)));
+  const place = findPlace(session, request, 1);
+  if (place !== 0) reply.integer(front.tiers.length(place));
   else if (findCollection(session, request, 1) !== undefined) reply.error(WRONG_TYPE);
   else reply.integer(0);
 }
@@ -235,7 +236,9 @@ function mget(session: Session, request: Request): void {
     found.push(entry);
   }
   // The first key of a chain is renewed last, so that it is evicted last.
-  for (const entry of found.toReversed()) front.ram.read(entry);
+  for (const entry of found.toReversed())
+    // An expired half met on the way takes along the other, which may have been found before.
+    if (front.ram.entries.isPresent(entry)) front.tiers.read(entry, front.bringing);
 }
 
 function storePairs(session: Session, request: Request): string | undefined {
@@ -287,6 +290,14 @@ const secondValue = (index: number): boolean => index === 2;
 const thirdValue = (index: number): boolean => index === 3;
 const everyOther = (index: number): boolean => index >= 2 && index % 2 === 0;
 
+/** That the value of the first argument is needed. */
+const firstKey = (): number => 1;
+
+function oldValue(request: Request): number {
+  for (let index = 3; index < request.argc; index++) if (request.is(index, "GET")) return 1;
+  return 0;
+}
+
 const base = { group: "string" } as const;
 
 export const stringCommands: readonly CommandSpec[] = [
@@ -297,6 +308,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["readonly", "fast"],
     keys: [1, 1, 1],
     summary: "Returns a value, or nil.",
+    values: firstKey,
     run: (session, request) => replyRead(session, request, 1),
   },
   {
@@ -307,6 +319,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: [1, 1, 1],
     summary: "Stores a value, with EX, PX, EXAT, PXAT, KEEPTTL, NX, XX and GET.",
     block: secondValue,
+    values: oldValue,
     run: set,
   },
   {
@@ -347,6 +360,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: [1, 1, 1],
     summary: "Stores a value and returns the one before.",
     block: secondValue,
+    values: firstKey,
     run: getSet,
   },
   {
@@ -356,6 +370,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: [1, 1, 1],
     summary: "Returns a value and removes it.",
+    values: firstKey,
     run: getDel,
   },
   {
@@ -365,6 +380,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: [1, 1, 1],
     summary: "Returns a value and changes its expiry.",
+    values: firstKey,
     run: getEx,
   },
   {
@@ -374,6 +390,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["readonly"],
     keys: [1, 1, 1],
     summary: "Returns part of a value.",
+    values: firstKey,
     run: getRange,
   },
   {
@@ -383,6 +400,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["readonly"],
     keys: [1, 1, 1],
     summary: "Returns part of a value (the old name of GETRANGE).",
+    values: firstKey,
     run: getRange,
   },
   {
@@ -401,6 +419,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: [1, 1, 1],
     summary: "Appends to a small value.",
+    values: firstKey,
     run: append,
   },
   {
@@ -410,6 +429,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["readonly", "fast"],
     keys: [1, -1, 1],
     summary: "Returns several values.",
+    values: (request) => request.argc - 1,
     run: mget,
   },
   {

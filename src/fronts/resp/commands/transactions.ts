@@ -78,6 +78,8 @@ export const transactionCommands: readonly CommandSpec[] = [
     flags: ["fast", "immediate"],
     keys: [1, -1, 1],
     summary: "Lets the next EXEC fail if one of the keys changes before.",
+    // What is in RAM keeps its version until it is changed.
+    values: (request) => request.argc - 1,
     run: (session, request) => {
       if (session.transaction?.open === true) {
         session.reply.error("ERR WATCH inside MULTI is not allowed");
