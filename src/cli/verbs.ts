@@ -35,6 +35,11 @@ export const verbs: readonly VerbEntry[] = [
   { name: "put", summary: "store a block", load: () => import("./commands/put.ts") },
   { name: "rm", summary: "remove blocks", load: () => import("./commands/rm.ts") },
   {
+    name: "keys",
+    summary: "hash tokens and print the keys of their blocks",
+    load: () => import("./commands/keys.ts"),
+  },
+  {
     name: "bench",
     summary: "a short load through the socket, bytes verified",
     load: () => import("./commands/bench.ts"),

@@ -91,10 +91,12 @@ function writeBigrams(
   from: number,
   to: number,
 ): number {
+  const view = new DataView(target.buffer, target.byteOffset, target.length);
   let at = start;
   for (let index = from; index < to; index++) {
-    at = target.writeUInt32LE(tokens[index], at);
-    at = target.writeUInt32LE(tokens[index + 1], at);
+    view.setUint32(at, tokens[index], true);
+    view.setUint32(at + 4, tokens[index + 1], true);
+    at += 8;
   }
   return at;
 }

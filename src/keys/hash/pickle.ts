@@ -9,12 +9,19 @@
 
 const frameTarget = 64 * 1024;
 const frameHead = 9;
+const fullFrame = frameHead + frameTarget;
 const maxInteger = 11;
+
+/** By leading zeros of a number below 2^31: how many bytes it takes, and the opcode before them. */
+const lengths = Uint8Array.from({ length: 33 }, (_, zeros) =>
+  zeros < 16 ? 4 : zeros < 24 ? 2 : 1,
+);
+const opcodes = lengths.map((length) => (length === 4 ? 0x4a : length === 2 ? 0x4d : 0x4b));
 
 /** Most bytes that `writePickle` needs. */
 export function pickleLength(tokens: number): number {
-  const opcodes = tokens * 7 + 2 * maxInteger + 80;
-  return 2 + opcodes + frameHead * (2 + Math.ceil(opcodes / frameTarget));
+  const bytes = tokens * 7 + 2 * maxInteger + 80;
+  return 2 + bytes + frameHead * (2 + Math.ceil(bytes / frameTarget));
 }
 
 /** Writes the value that LMCache and vLLM hash under the names `sha256` and `xxhash`; returns its end. */
@@ -31,20 +38,32 @@ export function writePickle(
   target[1] = 0x05;
   let frame = 2;
   let at = frame + frameHead;
-  const closeFullFrame = () => {
-    if (at - frame - frameHead < frameTarget) return;
+  at = writePrior(target, at, prior);
+  if (count > 3) target[at++] = 0x28;
+  const view = new DataView(target.buffer, target.byteOffset, target.length);
+  for (let index = from; index < to; index++) {
+    if (at >= frame + fullFrame) {
+      writeFrameHead(target, frame, at);
+      frame = at;
+      at += frameHead;
+    }
+    const token = tokens[index];
+    const zeros = Math.clz32(token);
+    if (zeros === 0) at = writeInteger(target, at, token);
+    else {
+      // Without a branch by length, which the processor could not foresee: four bytes are written,
+      // those behind the token's own are overwritten by what follows.
+      target[at] = opcodes[zeros];
+      view.setUint32(at + 1, token, true);
+      at += 1 + lengths[zeros];
+    }
+  }
+  at = endTuple(target, at, count);
+  if (at >= frame + fullFrame) {
     writeFrameHead(target, frame, at);
     frame = at;
     at += frameHead;
-  };
-  at = writePrior(target, at, prior);
-  if (count > 3) target[at++] = 0x28;
-  for (let index = from; index < to; index++) {
-    closeFullFrame();
-    at = writeInteger(target, at, tokens[index]);
   }
-  at = endTuple(target, at, count);
-  closeFullFrame();
   target[at++] = extra === "tuple" ? 0x29 : 0x4e;
   at = endTuple(target, at, 3);
   target[at++] = 0x2e;
