@@ -84,6 +84,9 @@ export const configSchema = z.strictObject({
     roomWaitMs: duration(
       "How long a value waits for memory that others hold, before it is dropped.",
     ).default(1000),
+    tierWaitMs: duration(
+      "How long a command waits for blocks from the disk, before they are misses.",
+    ).default(2000),
     collectionBytes: bytes("Memory for lists and hashes, all told.").default(64 * 1024 ** 2),
     stallMs: duration("A client that stops amid a value or a reply is closed after this.").default(
       30_000,

@@ -89,6 +89,7 @@ async function listen(
       idleMs: config.limits.idleMs,
       stallMs: config.limits.stallMs,
       roomWaitMs: config.limits.roomWaitMs,
+      tierWaitMs: config.limits.tierWaitMs,
       collectionBytes: config.limits.collectionBytes,
     },
     durable: config.durability === "fsync",
