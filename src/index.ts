@@ -20,8 +20,12 @@ export type { LmDescription, LmStoreOptions } from "./backends/lm/store-options.
 export { TieredStore } from "./store/tiered-store.ts";
 export { type PolicyName, policyNames } from "./store/policies/index.ts";
 export { TierChain, type TierChainOptions } from "./tiers/chain/tier-chain.ts";
-export { RamStore } from "./tiers/ram/ram-store.ts";
+export type { WriteMode } from "./tiers/chain/write-policy.ts";
+export { LocalStore, type LocalStoreOptions } from "./tiers/local-store.ts";
+export { RamStore } from "./tiers/ram-store.ts";
 export { RamTier, type RamTierOptions } from "./tiers/ram/ram-tier.ts";
+export { SsdStore } from "./tiers/ssd/ssd-store.ts";
+export { SsdTier, type SsdTierOptions } from "./tiers/ssd/ssd-tier.ts";
 export type { Logger } from "./observe/logger.ts";
 export { LmServer } from "./fronts/lm/server.ts";
 export type { LmLimits, LmServerOptions } from "./fronts/lm/options.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it, test } from "vitest";
 import { TieredStore } from "../../src/store/tiered-store.ts";
 import { describeBlockStore } from "../../src/testing/contract-suite.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
-import { RamStore } from "../../src/tiers/ram/ram-store.ts";
+import { RamStore } from "../../src/tiers/ram-store.ts";
 
 const MIB = 1024 ** 2;
 

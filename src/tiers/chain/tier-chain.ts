@@ -270,6 +270,11 @@ export class TierChain implements RamObserver {
     return (await this.lower?.settled()) ?? "durable";
   }
 
+  /** Ends the connection of the tiers: what happens in RAM from now on stays there. */
+  detach(): void {
+    if (this.ram.observer === this) this.ram.observer = undefined;
+  }
+
   // RamObserver
 
   published(entry: number): void {

@@ -1,7 +1,7 @@
 import { describe, it } from "vitest";
 import { describeBlockStore } from "../../../src/testing/contract-suite.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { RamStore } from "../../../src/tiers/ram/ram-store.ts";
+import { RamStore } from "../../../src/tiers/ram-store.ts";
 
 for (const policy of ["lru", "s3fifo"] as const)
   describeBlockStore(`RAM (${policy})`, { describe, it }, async () => {
