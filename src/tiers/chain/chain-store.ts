@@ -251,7 +251,7 @@ class RamBlock implements Block {
 }
 
 function resolvable(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => undefined;
+  let resolve!: () => void;
   const promise = new Promise<void>((done) => {
     resolve = done;
   });
