@@ -16,6 +16,8 @@ import type { Config } from "./schema.ts";
 export interface RunningServer {
   /** Address of each listener that runs, by its name. */
   readonly listeners: { readonly resp: string; readonly lm?: string };
+  /** The tier on disk, if there is one. */
+  readonly ssd?: SsdTier;
   /** Takes no more clients, finishes what is under way, and ends. */
   close(): Promise<void>;
 }
@@ -54,6 +56,7 @@ export async function startServer(
     const fronts = await listen(config, tiers, logger, onShutdown);
     return {
       listeners: fronts.listeners,
+      ...(ssd === undefined ? {} : { ssd }),
       close: async () => {
         await fronts.close();
         await closeTiers(tiers, ssd, logger);

@@ -75,7 +75,7 @@ function collect(value: string, before: unknown): string[] {
 function announce(
   { out }: VerbContext,
   config: Config,
-  { listeners }: RunningServer,
+  { listeners, ssd }: RunningServer,
   file: string | undefined,
 ): void {
   const { ram } = config;
@@ -86,8 +86,15 @@ function announce(
       `  resp    ${listeners.resp}`,
       ...(listeners.lm === undefined ? [] : [`  lm      ${listeners.lm}`]),
       `  ram     ${formatBytes(ram.size)}, ${ram.policy}${most}`,
+      ...(ssd === undefined ? [] : [`  ssd     ${describeSsd(config, ssd)}`]),
       `  config  ${file ?? "defaults, environment and flags"}`,
       out.paint("green", "ready"),
     ].join("\n"),
   );
+}
+
+function describeSsd({ ssd }: Config, tier: NonNullable<RunningServer["ssd"]>): string {
+  const { capacityBytes, directory, isDirect, durability } = tier;
+  const how = isDirect ? "O_DIRECT" : "page cache";
+  return `${formatBytes(capacityBytes)} in ${directory}, write ${ssd.write}, durability ${durability}, ${how}`;
 }

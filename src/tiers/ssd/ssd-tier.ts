@@ -62,6 +62,8 @@ const SLOT_PREFIX_BYTES = 16;
 /** Versions of one session; 2^17 sessions fit a double. */
 const VERSIONS_A_SESSION = 2 ** 36;
 const SWEEP_MS = 1000;
+/** A long start says how far it is this often. */
+const LOAD_REPORT_MS = 2000;
 const ROWS_A_SWEEP = 20_000;
 
 /** A 64th of the capacity, but room for blocks of 64 MiB where the capacity allows it. */
@@ -606,17 +608,24 @@ export class SsdTier implements LowerTier {
   }
 
   async #load(found: readonly Segment[]): Promise<void> {
-    const began = performance.now();
-    await this.#loader.run(found);
-    const { records, scanned, damaged } = this.#loader.progress;
-    const ms = Math.round(performance.now() - began);
-    const blocks = this.#index.storedCount;
-    if (found.length > 0)
-      this.#logger.info(
-        { blocks, records, scanned, damaged, ms },
-        "the SSD tier's index is loaded",
+    if (found.length > 0) {
+      const began = performance.now();
+      const timer = setInterval(
+        () => this.#logger.info(this.#loadReport(began), "loading the SSD tier's index"),
+        LOAD_REPORT_MS,
       );
+      await this.#loader.run(found);
+      clearInterval(timer);
+      this.#logger.info(this.#loadReport(began), "the SSD tier's index is loaded");
+    } else await this.#loader.run(found);
     this.#reclaimer.check();
+  }
+
+  #loadReport(began: number): object {
+    const { segments, segmentsDone, records, scanned, damaged } = this.#loader.progress;
+    const ms = Math.round(performance.now() - began);
+    const done = `${segmentsDone} of ${segments} segments`;
+    return { done, blocks: this.#index.storedCount, records, scanned, damaged, ms };
   }
 
   #segmentsChanged(): void {
