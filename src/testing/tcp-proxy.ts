@@ -136,14 +136,14 @@ export class TcpProxy implements AsyncDisposable {
       bytes += chunk.length;
       if (bytes > mostUnderWay) from.pause();
       const due = performance.now() + (this.behaviour.latencyMs ?? 0);
-      underWay = underWay.then(async () => {
+      underWay = after(underWay, async () => {
         await this.#pass(chunk, due, to, back);
         bytes -= chunk.length;
         if (bytes <= mostUnderWay) from.resume();
       });
     });
     from.on("end", () => {
-      underWay = underWay.then(() => {
+      underWay = after(underWay, async () => {
         if (this.behaviour.blackHole !== true) to.end();
       });
     });
@@ -166,4 +166,9 @@ export class TcpProxy implements AsyncDisposable {
       if (bytesPerSecond < Infinity) await sleep((1000 * slice.length) / bytesPerSecond);
     }
   }
+}
+
+async function after(before: Promise<void>, next: () => Promise<void>): Promise<void> {
+  await before;
+  await next();
 }

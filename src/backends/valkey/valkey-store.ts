@@ -140,19 +140,15 @@ export class ValkeyStore implements BlockStore {
   ): Promise<(ReadInto | undefined)[]> {
     const { framed } = this.#layout;
     const direct = framed ? (_: number, length: number) => this.#pool.take(length) : place;
-    const found = await this.#read(keys, direct, options);
-    return found.map((each, index) => {
-      if (each === undefined) return undefined;
-      const { value, memory, ttlMs } = each;
-      if (framed) {
-        const destination = place(index, value.length);
-        const fits = destination !== undefined && destination.length >= value.length;
-        if (fits) destination.set(value);
-        this.#pool.give(memory);
-        if (!fits) return undefined;
-      }
-      return { bytes: value.length, ttlMs };
-    });
+    const copy = ({ value, memory, ttlMs }: Found, index: number): Found | undefined => {
+      const destination = place(index, value.length);
+      const fits = destination !== undefined && destination.length >= value.length;
+      if (fits) destination.set(value);
+      this.#pool.give(memory);
+      return fits ? { value: destination.subarray(0, value.length), memory, ttlMs } : undefined;
+    };
+    const found = await this.#read(keys, direct, options, framed ? copy : undefined);
+    return found.map((each) => each && { bytes: each.value.length, ttlMs: each.ttlMs });
   }
 
   async put(entries: readonly PutEntry[], options: PutOptions = {}): Promise<PutOutcome[]> {
@@ -254,6 +250,7 @@ export class ValkeyStore implements BlockStore {
     keys: readonly Key[],
     place: (index: number, length: number) => Uint8Array | undefined,
     options: GetOptions,
+    move: (found: Found, index: number) => Found | undefined = (found) => found,
   ): Promise<(Found | undefined)[]> {
     options.signal?.throwIfAborted();
     const keyspace = keyspaceOf(options);
@@ -267,7 +264,7 @@ export class ValkeyStore implements BlockStore {
       return blocks.map(() => undefined);
     }
     const { maxBlockBytes } = this.capabilities;
-    const found = await Promise.all(
+    const read = await Promise.all(
       blocks.map((block, index) => {
         const bounded = (length: number): Uint8Array | undefined =>
           length > maxBlockBytes + this.#layout.overheadBytes ? undefined : place(index, length);
@@ -275,6 +272,7 @@ export class ValkeyStore implements BlockStore {
       }),
     );
     options.signal?.throwIfAborted();
+    const found = read.map((each, index) => each && move(each, index));
     const counters = this.#counters;
     for (const each of found)
       if (each === undefined) counters.misses++;

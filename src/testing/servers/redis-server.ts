@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -7,6 +7,16 @@ import { freePort } from "./free-port.ts";
 import { answersPing } from "./ping.ts";
 import { ServerProcess } from "./process.ts";
 import type { RunningServer } from "./running-server.ts";
+
+/** A server's certificates, in PEM. */
+export interface RedisServerTls {
+  /** Vouches for the server and for clients. */
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  /** Whether clients must show a certificate. Default true. */
+  readonly clients?: boolean;
+}
 
 export interface RedisServerOptions {
   /** Which server. Default `"redis"`. */
@@ -17,6 +27,12 @@ export interface RedisServerOptions {
   readonly args?: readonly string[];
   /** Added to the environment, such as `{ MALLOC_CONF: "..." }`. */
   readonly env?: NodeJS.ProcessEnv;
+  /** Speaks TLS, and nothing else, on the port. */
+  readonly tls?: RedisServerTls;
+  /** Users as ACL rules, such as `"engine on >secret ~kw:* +@all"`. */
+  readonly users?: readonly string[];
+  /** A configuration file that the server may rewrite, as Sentinels do; its path comes first. */
+  readonly config?: string;
   /** How long it may take to answer PING. Default 20 s. */
   readonly deadlineMs?: number;
 }
@@ -45,21 +61,17 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   }
 }
 
-async function tryStart({
-  engine = "redis",
-  port: wanted,
-  args = [],
-  env = {},
-  deadlineMs,
-}: RedisServerOptions): Promise<{ server?: RunningServer; error?: unknown }> {
+async function tryStart(
+  options: RedisServerOptions,
+): Promise<{ server?: RunningServer; error?: unknown }> {
+  const { engine = "redis", tls, deadlineMs } = options;
   const name = `${engine}-server` as const;
   const binary = await findBinary(name);
-  const port = wanted ?? (await freePort());
+  const port = options.port ?? (await freePort());
   const folder = await mkdtemp(join(tmpdir(), "keepwarm-redis-"));
-  const basics = `--port ${port} --bind 127.0.0.1 --appendonly no --dir`.split(" ");
   const process = new ServerProcess(name, binary, {
-    args: [...basics, folder, "--save", "", ...args],
-    env,
+    args: await commandLine(options, port, folder),
+    ...(options.env && { env: options.env }),
   });
   const stop = async () => {
     const exit = await process.stop();
@@ -67,13 +79,13 @@ async function tryStart({
     return exit;
   };
   try {
-    await process.until(() => answersPing(port), deadlineMs);
+    await process.until(() => answersPing(port, { tls }), deadlineMs);
   } catch (error) {
     await stop();
     return { error };
   }
   const server: RunningServer = {
-    url: `redis://127.0.0.1:${port}`,
+    url: `${tls ? "rediss" : "redis"}://127.0.0.1:${port}`,
     host: "127.0.0.1",
     port,
     pid: process.pid,
@@ -82,4 +94,34 @@ async function tryStart({
     [Symbol.asyncDispose]: async () => void (await stop()),
   };
   return { server };
+}
+
+async function commandLine(
+  { args = [], tls, users = [], config }: RedisServerOptions,
+  port: number,
+  folder: string,
+): Promise<string[]> {
+  const line = ["--bind", "127.0.0.1", "--dir", folder];
+  if (config === undefined) line.push("--appendonly", "no", "--save", "");
+  else {
+    const file = join(folder, "server.conf");
+    await writeFile(file, config);
+    line.unshift(file);
+  }
+  if (tls === undefined) line.push("--port", String(port));
+  else {
+    line.push("--port", "0", "--tls-port", String(port), "--tls-replication", "yes");
+    line.push("--tls-auth-clients", tls.clients === false ? "no" : "yes");
+    for (const [option, pem] of [
+      ["ca-cert", tls.ca],
+      ["cert", tls.cert],
+      ["key", tls.key],
+    ] as const) {
+      const file = join(folder, `${option}.pem`);
+      await writeFile(file, pem);
+      line.push(`--tls-${option}-file`, file);
+    }
+  }
+  for (const user of users) line.push("--user", ...user.split(" "));
+  return [...line, ...args];
 }

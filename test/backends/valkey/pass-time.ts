@@ -1,8 +1,12 @@
-import { connectResp } from "../../../src/backends/valkey/client.ts";
+import { connectResp, type ConnectOptions } from "../../../src/backends/valkey/client.ts";
 
 /** Takes `ms` off the time that the server's keys have left, as if it had passed. */
-export async function passTime(url: string, ms: number): Promise<void> {
-  const connection = await connectResp(url);
+export async function passTime(
+  url: string,
+  ms: number,
+  options: ConnectOptions = {},
+): Promise<void> {
+  const connection = await connectResp(url, options);
   try {
     const names = (await connection.command(["KEYS", "*"])) as Buffer[];
     for (const name of names) {

@@ -18,7 +18,8 @@ export async function until(
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not so after ${withinMs} ms: ${condition}`);
+    if (performance.now() > deadline)
+      throw new Error(`not so after ${withinMs} ms: ${condition.toString()}`);
     await sleep(10);
   }
 }

@@ -144,19 +144,17 @@ export class SentinelTopology implements Topology {
       protocol: 3,
       onPush: (message) => this.#heard(message),
       onEnd: () => {
-        if (this.#watching !== connection || this.#closed) return;
+        if (this.#watching?.usable !== false || this.#closed) return;
         this.#watching = undefined;
         void this.#watcher.run();
       },
     });
     this.#watching = connection;
     if (this.#closed) await connection.close();
-    else {
-      connection.tell(["SUBSCRIBE", "+switch-master"]);
-      // What was announced before this moment has to be asked for.
-      void this.#finder.run();
-    }
-    return true;
+    connection.tell(["SUBSCRIBE", "+switch-master"]);
+    // What was announced before this moment has to be asked for.
+    void this.#finder.run();
+    return connection.usable || this.#closed;
   }
 
   #heard(message: readonly Reply[]): void {
