@@ -13,7 +13,7 @@ Runs foreign software against Keepwarm and ends with the line "N passed, N faile
 
 Peers (default: all)
 ${Object.entries(peers)
-  .map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(16)} ${summary}`)
   .join("\n")}
 
 Options

@@ -1,7 +1,9 @@
 import { clients } from "./clients.ts";
+import { lmcacheHashes } from "./lmcache-hashes.ts";
 import type { Peer } from "./peer.ts";
 
 /** Every peer by the name that the command line knows it by. */
 export const peers: Readonly<Record<string, Peer>> = {
   clients,
+  "lmcache-hashes": lmcacheHashes,
 };

@@ -21,8 +21,10 @@ export async function* runChecks(
   variant: string,
   interpreter: string,
   args: readonly string[],
+  { env }: { readonly env?: NodeJS.ProcessEnv } = {},
 ): AsyncIterable<Check> {
   const child = spawn(interpreter, args, {
+    ...(env && { env }),
     stdio: ["ignore", "pipe", "pipe"],
     timeout: deadlineMs,
   });
