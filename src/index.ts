@@ -17,6 +17,20 @@ export type {
 export { LmStore } from "./backends/lm/lm-store.ts";
 export type { LmStoreStats } from "./backends/lm/lm-store.ts";
 export type { LmDescription, LmStoreOptions } from "./backends/lm/store-options.ts";
+export { valkeyOptionsFromEnvironment } from "./backends/valkey/environment.ts";
+export type {
+  HicacheFormat,
+  LmcachePairFormat,
+  PairGeneration,
+  ValkeyFormat,
+} from "./backends/valkey/formats/options.ts";
+export type { PairGroup, PairMetadata } from "./backends/valkey/formats/pair-metadata.ts";
+export type { NodeStats } from "./backends/valkey/node.ts";
+export type { TlsOptions } from "./backends/valkey/read-socket.ts";
+export type { ValkeyServerStats } from "./backends/valkey/server-stats.ts";
+export type { ValkeyStoreOptions } from "./backends/valkey/store-options.ts";
+export type { DurationStats, ValkeyStoreStats } from "./backends/valkey/store-stats.ts";
+export { type ReadInto, ValkeyStore } from "./backends/valkey/valkey-store.ts";
 export { TieredStore } from "./store/tiered-store.ts";
 export { type PolicyName, policyNames } from "./store/policies/index.ts";
 export { TierChain, type TierChainOptions } from "./tiers/chain/tier-chain.ts";
