@@ -74,6 +74,21 @@ export class DataDirectory {
     }
   }
 
+  /**
+   * Locks a directory that is there without beginning a session in it: for maintenance.
+   *
+   * Throws `INPUT_INVALID` when it is no data directory, and otherwise as {@link DataDirectory.open}.
+   */
+  static async hold(path: string): Promise<DataDirectory> {
+    const superblock = await DataDirectory.read(path);
+    if (superblock === undefined)
+      throw new KeepwarmError("INPUT_INVALID", `${path} has no ${SUPERBLOCK}`, {
+        remedy: "Name the directory that `ssd.dir` names.",
+      });
+    await lock(path);
+    return new DataDirectory(path, superblock);
+  }
+
   /** The superblock of a directory, or `undefined` when it has none. */
   static async read(path: string): Promise<Superblock | undefined> {
     let text: string;

@@ -9,12 +9,15 @@ const ROWS_A_TURN = 200_000;
 /** Of a segment's bytes, at most this much is kept, so that reclaiming it gains something. */
 const LARGEST_SHARE_KEPT = 0.5;
 const LARGEST_SHARE_PINNED = 0.9;
-/** What was read is kept if that is not longer ago than it takes to write this share of all segments. */
+/** What was read is kept if that is not longer ago than it takes to write this share of the segments in use. */
 const RECENT_SHARE = 0.75;
 /** Segments that are kept free: one for new values, one for what moves, one in hand. */
 const FREE_SEGMENTS = 3;
-/** Values on their way from the old segment at a time. */
-const MOVES_AT_A_TIME = 4;
+/** Values that move together: read at the same time, written in one frame. */
+export const MOVE_BATCH_BYTES: number = 4 * 1024 ** 2;
+const BATCH_ROWS = 256;
+/** Batches under way: one is read while the other is written. */
+const BATCHES_AT_A_TIME = 2;
 const READERS_POLL_MS = 5;
 
 /** What the reclaimer needs of the tier. */
@@ -26,8 +29,8 @@ export interface ReclaimerOwner {
   now(): number;
   /** Whether RAM has the row's value and it was read there. */
   isUsedInRam(row: number): boolean;
-  /** Moves the row's value to the active segment; resolves when that is done or has failed. */
-  move(row: number): Promise<void>;
+  /** Moves the rows' values to the active segment; resolves when that is done or has failed. */
+  move(rows: readonly number[]): Promise<void>;
   /** The row's value leaves the tier. */
   evict(row: number, why: "evicted" | "expired"): void;
 }
@@ -121,14 +124,26 @@ export class Reclaimer {
     const { index, segments } = this.#owner;
     if (this.#hasExpired(row)) return false;
     if (index.isPinned(row) || this.#owner.isUsedInRam(row)) return true;
-    const since = segments.generation - segments.all.length * RECENT_SHARE;
+    const inUse = segments.all.length - segments.freeCount;
+    const since = segments.generation - inUse * RECENT_SHARE;
     return index.wasRead(row) && index.usedAt(row) >= since;
   }
 
-  async #moveAll(rows: number[]): Promise<void> {
-    const lanes = Array.from({ length: MOVES_AT_A_TIME }, async () => {
-      for (let row = rows.shift(); row !== undefined; row = rows.shift())
-        await this.#owner.move(row);
+  async #moveAll(rows: readonly number[]): Promise<void> {
+    const { index } = this.#owner;
+    let next = 0;
+    const takeBatch = (): number[] => {
+      const batch: number[] = [];
+      let bytes = 0;
+      while (next < rows.length && batch.length < BATCH_ROWS && bytes < MOVE_BATCH_BYTES) {
+        bytes += index.length(rows[next]);
+        batch.push(rows[next++]);
+      }
+      return batch;
+    };
+    const lanes = Array.from({ length: BATCHES_AT_A_TIME }, async () => {
+      for (let batch = takeBatch(); batch.length > 0; batch = takeBatch())
+        await this.#owner.move(batch);
     });
     await Promise.all(lanes);
   }

@@ -50,7 +50,7 @@ export class SsdStore implements BlockStore {
       ttl: true,
       scan: true,
       evicts: true,
-      maxBlockBytes: tier.maxBlockBytes,
+      maxBlockBytes: Math.min(tier.maxBlockBytes, tier.staging.capacityBytes / 2),
     });
   }
 
@@ -194,7 +194,7 @@ export class SsdStore implements BlockStore {
     const parts: readonly Uint8Array[] =
       entry.value instanceof Uint8Array ? [entry.value] : entry.value;
     const length = parts.reduce((sum, part) => sum + part.length, 0);
-    if (length > tier.maxBlockBytes) {
+    if (length > this.capabilities.maxBlockBytes) {
       if (present !== 0) tier.remove(present);
       return { status: "rejected", reason: "too-large" };
     }

@@ -15,7 +15,7 @@ import { Loader, type LoadProgress } from "./loader.ts";
 import type { LogItem, ValueSource } from "./log-item.ts";
 import { type Durability, LogWriter } from "./log-writer.ts";
 import { recordBytes, recordFlag, recordKind } from "./record.ts";
-import { Reclaimer } from "./reclaimer.ts";
+import { MOVE_BATCH_BYTES, Reclaimer } from "./reclaimer.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentReader } from "./segment-reader.ts";
 import { SegmentSet } from "./segment-set.ts";
@@ -36,7 +36,7 @@ export interface SsdTierOptions {
   readonly durability?: Durability;
   /** Most bytes of values that wait to be written. Default 256 MiB. */
   readonly queueBytes?: number;
-  /** Memory for values on their way between segments, and for small ones. Default 64 MiB. */
+  /** Memory for values that are not read straight into RAM slots, taken as needed. Default 64 MiB. */
   readonly stagingBytes?: number;
   /** Memory for the keys of the index. Default 2 GiB, taken as it is needed. */
   readonly keyMemoryBytes?: number;
@@ -61,10 +61,22 @@ const DIRECT_READ_BYTES = 16 * 1024;
 const SLOT_PREFIX_BYTES = 16;
 /** Versions of one session; 2^17 sessions fit a double. */
 const VERSIONS_A_SESSION = 2 ** 36;
+/** Memory for headers and small values of frames on their way, and for footers. */
+const FRAME_STAGING_BYTES = 32 * 1024 ** 2;
 const SWEEP_MS = 1000;
 /** A long start says how far it is this often. */
 const LOAD_REPORT_MS = 2000;
 const ROWS_A_SWEEP = 20_000;
+
+/** A value that was read to be moved. */
+interface Moving {
+  readonly row: number;
+  readonly memory: Buffer;
+  readonly value: Buffer;
+  readonly offset: number;
+  readonly from: number;
+  readonly version: number;
+}
 
 /** A 64th of the capacity, but room for blocks of 64 MiB where the capacity allows it. */
 export function defaultSegmentBytes(capacityBytes: number): number {
@@ -100,6 +112,8 @@ export class SsdTier implements LowerTier {
   readonly #reclaimer: Reclaimer;
   readonly #loader: Loader;
   readonly #queueBytes: number;
+  /** Memory for values on their way between segments. */
+  readonly #moving: Staging;
   readonly #openedAt = new Map<number, number>();
   readonly #sweeper: NodeJS.Timeout;
   #loading: Promise<void> = Promise.resolve();
@@ -113,7 +127,7 @@ export class SsdTier implements LowerTier {
     directory: DataDirectory,
     disk: Disk,
     segments: SegmentSet,
-    staging: Staging,
+    { staging, frames }: { readonly staging: Staging; readonly frames: Staging },
   ) {
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
@@ -132,12 +146,13 @@ export class SsdTier implements LowerTier {
     this.#newIndex = () => new SsdIndex(seed, keyMemoryBytes);
     this.#index = this.#newIndex();
     const { storeId } = directory;
-    this.#reader = new SegmentReader(staging, storeId);
+    this.#moving = new Staging(2 * segments.segmentBytes + 2 * MOVE_BATCH_BYTES);
+    this.#reader = new SegmentReader(this.#moving, storeId);
     this.#reclaimer = new Reclaimer(this.#reclaimerOwner());
     this.#loader = new Loader(this.#loaderOwner());
     this.#writer = new LogWriter({
       segments,
-      staging,
+      staging: frames,
       storeId,
       durability: this.durability,
       health: this.health,
@@ -172,7 +187,8 @@ export class SsdTier implements LowerTier {
           { remedy: `Give it at least ${formatBytes(kept * MIN_SEGMENTS)}.` },
         );
       const staging = new Staging(options.stagingBytes ?? 64 * 1024 ** 2);
-      const run = await staging.take(1);
+      const frames = new Staging(FRAME_STAGING_BYTES);
+      const run = await frames.take(1);
       const disk =
         options.disk ??
         (await NodeDisk.open(options.directory, options.direct ?? "auto", run.memory));
@@ -182,10 +198,10 @@ export class SsdTier implements LowerTier {
           remedy: "Use another file system, or set ssd.direct to auto.",
         });
       const clock = options.clock ?? systemClock;
-      const segments = await SegmentSet.open(disk, count, kept, staging, directory.storeId, () =>
+      const segments = await SegmentSet.open(disk, count, kept, frames, directory.storeId, () =>
         clock.now(),
       );
-      const tier = new SsdTier(options, directory, disk, segments, staging);
+      const tier = new SsdTier(options, directory, disk, segments, { staging, frames });
       await tier.#start();
       return tier;
     } catch (error) {
@@ -194,13 +210,10 @@ export class SsdTier implements LowerTier {
     }
   }
 
-  /** The largest value that the tier takes. */
+  /** The largest value that the tier takes: one that fills a segment. */
   get maxBlockBytes(): number {
-    const overhead = 4 * PAGE_BYTES + 2 * recordBytes(MAX_KEY_BYTES);
-    return Math.min(
-      this.segments.segmentBytes - overhead - PAGE_BYTES,
-      this.staging.capacityBytes / 2,
-    );
+    const overhead = 5 * PAGE_BYTES + 2 * recordBytes(MAX_KEY_BYTES);
+    return this.segments.segmentBytes - overhead;
   }
 
   get directory(): string {
@@ -736,47 +749,84 @@ export class SsdTier implements LowerTier {
     return at !== 0 && at <= this.now();
   }
 
-  /** Moves a value to the active segment. */
-  async #move(row: number): Promise<void> {
+  /** Moves values to the active segment, all in one write if they fit one. */
+  async #move(rows: readonly number[]): Promise<void> {
     const index = this.#index;
-    const length = index.length(row);
+    const present = rows.filter((row) => this.isPresent(row));
+    const pagesOf = (row: number): number =>
+      Math.max(1, pagesFor((index.position(row) % PAGE_BYTES) + index.length(row)));
+    const versions = present.map((row) => index.version(row));
+    // All memory at once: batches that wait for each other's would wait for ever.
+    const run = await this.#moving.take(present.reduce((sum, row) => sum + pagesOf(row), 0));
+    try {
+      let at = 0;
+      const reads = present.flatMap((row, i) => {
+        if (!this.isPresent(row) || index.version(row) !== versions[i]) return [];
+        const memory = run.memory.subarray(at, at + pagesOf(row) * PAGE_BYTES);
+        at += memory.length;
+        return [this.#readToMove(row, memory)];
+      });
+      const read = await Promise.all(reads);
+      const moved = read.flatMap((moving) => this.#appendMoved(moving) ?? []);
+      this.#writer.writeNow();
+      await Promise.all(moved);
+    } finally {
+      run.release();
+    }
+  }
+
+  async #readToMove(row: number, memory: Buffer): Promise<Moving | undefined> {
+    const index = this.#index;
     const position = index.position(row);
     const offset = position % PAGE_BYTES;
-    const movedFrom = index.segment(row);
-    const version = index.version(row);
-    const checksum = index.checksum(row);
-    const run = await this.staging.take(Math.max(1, pagesFor(offset + length)));
+    const value = memory.subarray(offset, offset + index.length(row));
+    const moving = {
+      row,
+      memory,
+      value,
+      offset,
+      from: index.segment(row),
+      version: index.version(row),
+    };
     try {
-      await this.segments.all[movedFrom].file.read(run.memory, position - offset);
+      await this.segments.all[moving.from].file.read(memory, position - offset);
     } catch (error) {
       this.health.readFailed(error);
-      run.release();
-      return;
+      return undefined;
     }
-    const value = run.memory.subarray(offset, offset + length);
-    const isSame = index === this.#index && index.isPresent(row) && index.version(row) === version;
-    if (!isSame || checksumOf(value) !== checksum) {
-      if (isSame) this.counters.corrupt++;
-      run.release();
-      return;
-    }
-    const hasPages = length >= DIRECT_READ_BYTES && offset >= SLOT_PREFIX_BYTES;
-    await new Promise<void>((resolve) => {
+    if (!this.#mayMove(moving)) return undefined;
+    if (checksumOf(value) === index.checksum(row)) return moving;
+    this.counters.corrupt++;
+    return undefined;
+  }
+
+  /** Whether the row is still what was read. */
+  #mayMove({ row, from, version }: Moving): boolean {
+    const index = this.#index;
+    return this.isPresent(row) && index.version(row) === version && index.segment(row) === from;
+  }
+
+  #appendMoved(moving: Moving | undefined): Promise<void> | undefined {
+    const index = this.#index;
+    if (moving === undefined || !this.#mayMove(moving)) return undefined;
+    const { row, memory, value, offset } = moving;
+    const hasPages = value.length >= DIRECT_READ_BYTES && offset >= SLOT_PREFIX_BYTES;
+    return new Promise((resolve) => {
       this.#append({
         kind: recordKind.value,
         keyspace: index.keyspace(row),
         key: Buffer.from(index.key(row)),
         flags: index.isPinned(row) ? recordFlag.pinned : 0,
-        version,
+        version: moving.version,
         expiresAt: index.expiresAt(row),
         row,
         source: {
           value,
-          pages: hasPages ? run.memory : undefined,
+          pages: hasPages ? memory : undefined,
           offset: hasPages ? offset : 0,
-          release: () => run.release(),
+          release: () => undefined,
         },
-        movedFrom,
+        movedFrom: moving.from,
         done: () => resolve(),
       });
     });
@@ -795,7 +845,7 @@ export class SsdTier implements LowerTier {
       isUsedInRam: (row) =>
         this.#index.isInRam(row) &&
         this.isUsedAbove?.(this.#index.key(row), this.#index.keyspace(row)) === true,
-      move: (row) => this.#move(row),
+      move: (rows) => this.#move(rows),
       evict: (row, why) => this.#evict(row, why),
     };
   }
