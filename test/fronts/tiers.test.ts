@@ -3,6 +3,7 @@ import type { RespServerOptions } from "../../src/fronts/resp/options.ts";
 import type { TierChainOptions } from "../../src/tiers/chain/tier-chain.ts";
 import type { RamTierOptions } from "../../src/tiers/ram/ram-tier.ts";
 import { pseudoRandomBytes } from "../support/bytes.ts";
+import { encode } from "../support/decoding.ts";
 import { FakeLowerTier, type FakeLowerTierOptions } from "../support/fake-lower-tier.ts";
 import { type Front, startFront } from "../support/front.ts";
 import { asText, type RawClient, type TextReply } from "../support/raw-client.ts";
@@ -201,6 +202,34 @@ test("a value with what it replaces below RAM waits in its slot", async () => {
   expect(((await client.reply()) as Buffer).equals(old)).toBe(true);
   client.send("GET", "k");
   expect(((await client.reply()) as Buffer).equals(fresh)).toBe(true);
+  expectNothingHeld(front);
+});
+
+test("the next requests of a pipeline are read ahead while the first waits", async () => {
+  const { front, lower, client } = await start({ holdReads: true });
+  for (const key of ["a", "b", "c", "d", "e"]) lower.put(key, `value of ${key}`);
+  const big = encode(["SET", "big", Buffer.alloc(20_000)]);
+  client.raw(
+    Buffer.concat([
+      ...["a", "b", "c"].map((key) => encode(["GET", key])),
+      encode(["GET", "none"]),
+      encode(["MGET", "d", "a"]),
+      encode(["SET", "e", "new"]),
+      big.subarray(0, 18_000),
+    ]),
+  );
+  await expect.poll(() => lower.readsWaiting).toBe(4);
+  const replies = ["a", "b", "c"].map((key) => `$10\r\nvalue of ${key}\r\n`);
+  lower.finishReads(1);
+  await client.exact(replies[0]);
+  lower.finishReads();
+  await client.exact(
+    `${replies[1]}${replies[2]}$-1\r\n*2\r\n$10\r\nvalue of d\r\n${replies[0]}+OK\r\n`,
+  );
+  client.raw(big.subarray(18_000));
+  await client.exact("+OK\r\n");
+  expect(lower.readsBegun).toBe(4);
+  expect((await statsOf(client)).tiers[1]).toMatchObject({ prefetched: 3, promoted: 4 });
   expectNothingHeld(front);
 });
 

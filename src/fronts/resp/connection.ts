@@ -17,6 +17,7 @@ import { dispatch, run } from "./dispatch.ts";
 import type { FrontState } from "./front-state.ts";
 import { HeldReplies, type ReplyPlace } from "./held-replies.ts";
 import { LandingSlot } from "./landing-slot.ts";
+import { lookAhead } from "./look-ahead.ts";
 import { Session } from "./session.ts";
 
 /** A part of a request that is worth as much attention as a value that stopped coming. */
@@ -56,6 +57,8 @@ export class RespConnection implements Reader, RequestReceiver {
   #roomWaitSince = 0;
   /** The command that waits for values from below RAM. */
   #awaited: AwaitedValues | undefined;
+  /** The command began to wait in this turn. */
+  #mayLookAhead = false;
   /** Replies of this turn to writes that are not durable yet. */
   #unsettled: ReplyPlace[] = [];
   /** Replies that wait for that. */
@@ -249,6 +252,7 @@ export class RespConnection implements Reader, RequestReceiver {
     this.#awaited = AwaitedValues.begin(this.session, command, request, () => this.#goOnIfFree());
     if (this.#awaited === undefined) return false;
     this.#front.awaiting.add(this);
+    this.#mayLookAhead = true;
     return true;
   }
 
@@ -336,6 +340,10 @@ export class RespConnection implements Reader, RequestReceiver {
   #endTurn(): boolean {
     if (this.#unsettled.length > 0) this.#hold();
     else if (this.#front.reply.pendingBytes > 0) this.flush();
+    if (this.#mayLookAhead) {
+      this.#mayLookAhead = false;
+      lookAhead(this.session, this.#decoder.ahead);
+    }
     if (this.#roomWaitSince === 0) this.#front.retryWaiting();
     if (this.#held !== undefined) return false;
     if (this.#finishing && !this.#decoder.inBody && !this.#decoder.suspended) this.close();

@@ -144,6 +144,13 @@ export class RequestDecoder {
     return this.#carry?.length ?? 0;
   }
 
+  /** What has come after a request that is to be given out again: a view, valid in this turn. */
+  get ahead(): Buffer | undefined {
+    return this.#suspended && this.#index === this.#argc
+      ? this.#carry?.subarray(this.#position, this.#carryLength)
+      : undefined;
+  }
+
   /** Whether a value is on its way into memory that was set aside for it. */
   get inBody(): boolean {
     return this.#bodyNumber >= 0;
