@@ -92,10 +92,10 @@ export class Commands {
     await Promise.all(
       [...byNode].map(async ([node, indexes]) => {
         const some = indexes.map((index) => lookups[index]);
-        const replies = node?.available ? await this.#pipeline(node, some, call) : undefined;
+        const replies = node && (await this.#pipeline(node, some, call));
         await Promise.all(
           indexes.map(async (index, at) => {
-            const reply = replies?.[at] ?? this.#unknown();
+            const reply = replies === undefined ? this.#unknown() : replies[at];
             answers[index] =
               reply instanceof KeepwarmError
                 ? await this.#mend(lookups[index], reply, node, call, repeatable)
@@ -105,7 +105,7 @@ export class Commands {
       }),
     );
     call.signal?.throwIfAborted();
-    return answers.map((answer) => answer ?? null);
+    return answers;
   }
 
   /** One small command on a node of the caller's choice. */

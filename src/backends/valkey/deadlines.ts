@@ -1,8 +1,15 @@
+/** A timer that comes this late had to wait for the program: so had the answers. */
+const blockedMs = 50;
+/** What answers that came meanwhile are given to be read. */
+const graceMs = 20;
+
 /** One timer for many deadlines: it wakes for the earliest, and is asked nothing when it waits. */
 export class Deadlines {
   readonly #expire: (now: number) => number;
   #timer: NodeJS.Timeout | undefined;
   #due = Infinity;
+  /** Whether answers have had their time after the event loop was blocked. */
+  #waited = false;
 
   /**
    * @param expire Ends what is due at `now` (milliseconds of `performance.now()`) and returns
@@ -31,7 +38,10 @@ export class Deadlines {
   }
 
   #wake(): void {
+    const now = performance.now();
+    const blocked = now - this.#due > blockedMs && !this.#waited;
+    this.#waited = blocked;
     this.#due = Infinity;
-    this.#arm(this.#expire(performance.now()));
+    this.#arm(blocked ? now + graceMs : this.#expire(now));
   }
 }

@@ -9,17 +9,23 @@ export interface QueueLimits {
   readonly queueCalls: number;
 }
 
+/** After so many reads a write has its turn. */
+const mostReadsInRow = 4;
+
 /**
- * Calls in order until a connection takes them or their time is over. Beyond its limits it gives up
+ * Calls until a connection takes them or their time is over, reads before writes. Beyond its limits it gives up
  * the oldest write, and without one refuses what comes.
  */
 export class JobQueue {
   readonly #limits: QueueLimits;
   readonly #label: string;
-  readonly #jobs = new Set<Job>();
+  readonly #reads = new Set<Job>();
+  readonly #writes = new Set<Job>();
   readonly #deadlines = new Deadlines((now) => this.#expire(now));
   #bytes = 0;
   #dropped = 0;
+  /** Reads taken since the last write. */
+  #readsInRow = 0;
 
   constructor(label: string, limits: QueueLimits) {
     this.#label = label;
@@ -27,7 +33,7 @@ export class JobQueue {
   }
 
   get length(): number {
-    return this.#jobs.size;
+    return this.#reads.size + this.#writes.size;
   }
 
   /** Bytes of blocks that wait. */
@@ -41,11 +47,11 @@ export class JobQueue {
   }
 
   add(job: Job): void {
-    this.#jobs.add(job);
+    (job.bytes > 0 ? this.#writes : this.#reads).add(job);
     this.#bytes += job.bytes;
     this.#deadlines.add(job.due);
-    while (this.#jobs.size > this.#limits.queueCalls || this.#bytes > this.#limits.queueBytes) {
-      const victim = this.#oldestWrite() ?? job;
+    while (this.length > this.#limits.queueCalls || this.#bytes > this.#limits.queueBytes) {
+      const victim = first(this.#writes) ?? job;
       if (victim.bytes > 0) this.#dropped++;
       this.remove(victim);
       victim.reject(
@@ -57,36 +63,38 @@ export class JobQueue {
     }
   }
 
-  /** The oldest call, which leaves. */
+  /**
+   * The call whose turn it is, which leaves: the oldest read, since somebody waits for it, and
+   * after some of them the oldest write.
+   */
   take(): Job | undefined {
-    const [job] = this.#jobs;
+    const write = first(this.#writes);
+    const read = write && this.#readsInRow >= mostReadsInRow ? undefined : first(this.#reads);
+    const job = read ?? write;
+    this.#readsInRow = job === read ? this.#readsInRow + 1 : 0;
     if (job !== undefined) this.remove(job);
     return job;
   }
 
   /** A call leaves that somebody no longer wants. */
   remove(job: Job): void {
-    if (!this.#jobs.delete(job)) return;
+    if (!this.#reads.delete(job) && !this.#writes.delete(job)) return;
     this.#bytes -= job.bytes;
-    if (this.#jobs.size === 0) this.#deadlines.clear();
+    if (this.length === 0) this.#deadlines.clear();
   }
 
   rejectAll(error: unknown): void {
-    const jobs = [...this.#jobs];
-    this.#jobs.clear();
+    const jobs = [...this.#reads, ...this.#writes];
+    this.#reads.clear();
+    this.#writes.clear();
     this.#bytes = 0;
     this.#deadlines.clear();
     for (const job of jobs) job.reject(error);
   }
 
-  #oldestWrite(): Job | undefined {
-    for (const job of this.#jobs) if (job.bytes > 0) return job;
-    return undefined;
-  }
-
   #expire(now: number): number {
     let next = Infinity;
-    for (const job of this.#jobs) {
+    for (const job of [...this.#reads, ...this.#writes]) {
       if (job.due > now) next = Math.min(next, job.due);
       else {
         this.remove(job);
@@ -99,4 +107,9 @@ export class JobQueue {
     }
     return next;
   }
+}
+
+function first(jobs: ReadonlySet<Job>): Job | undefined {
+  for (const job of jobs) return job;
+  return undefined;
 }

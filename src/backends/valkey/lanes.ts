@@ -17,8 +17,13 @@ export interface LanesOptions extends QueueLimits {
 interface Lane {
   connection: RespConnection | undefined;
   connecting: boolean;
+  /** Not to be connected before, in milliseconds of `performance.now()`, if others are up. */
+  notBefore: number;
   inFlight: number;
 }
+
+/** A server that refuses one connection more, and serves the others, is not asked all the time. */
+const reconnectPauseMs = 250;
 
 /**
  * Connections to one server that share its calls: each call goes to the connection with the fewest
@@ -37,6 +42,7 @@ export class Lanes {
     this.#lanes = Array.from({ length: options.count }, () => ({
       connection: undefined,
       connecting: false,
+      notBefore: 0,
       inFlight: 0,
     }));
   }
@@ -105,11 +111,12 @@ export class Lanes {
 
   /** Connects as many lanes as there are calls that wait, if there are so many. */
   #connectMore(): void {
+    const since = this.#lanes.some(isAlive) ? performance.now() : Infinity;
     let wanted = this.queue.length;
     for (const lane of this.#lanes) {
       if (wanted === 0) return;
       if (lane.connecting) wanted--;
-      else if (!lane.connection?.usable) {
+      else if (!lane.connection?.usable && lane.notBefore < since) {
         wanted--;
         void this.#connect(lane);
       }
@@ -128,10 +135,8 @@ export class Lanes {
       }
     } catch (error) {
       lane.connecting = false;
-      const others = this.#lanes.some(
-        ({ connection, connecting }) => connecting || connection?.usable,
-      );
-      if (!others && !this.#closed) this.#options.unreachable(error);
+      lane.notBefore = performance.now() + reconnectPauseMs;
+      if (!this.#closed && !this.#lanes.some(isAlive)) this.#options.unreachable(error);
     }
   }
 
@@ -139,4 +144,8 @@ export class Lanes {
     lane.connection = connection;
     lane.inFlight = 0;
   }
+}
+
+function isAlive({ connection, connecting }: Lane): boolean {
+  return connecting || connection?.usable === true;
 }

@@ -31,10 +31,12 @@ export function openReadSocket(
   listener: ReadListener,
 ): Socket {
   const onread = readInto(decoder, listener);
+  // A connection that the network has forgotten shows before a call needs it.
+  const alive = { keepAlive: true, keepAliveInitialDelay: 30_000 };
   if (address.path !== undefined) return connectTcp({ path: address.path, onread });
   const { host, port } = address;
-  if (!address.tls) return connectTcp({ host, port, noDelay: true, onread });
-  const options = { host, port, noDelay: true, ...tls, onread };
+  if (!address.tls) return connectTcp({ host, port, noDelay: true, ...alive, onread });
+  const options = { host, port, noDelay: true, ...alive, ...tls, onread };
   return connectTls(options as ConnectionOptions);
 }
 

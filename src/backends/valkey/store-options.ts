@@ -36,7 +36,7 @@ export interface ValkeyStoreOptions {
   readonly pipelineDepth?: number | undefined;
   /** Milliseconds for a whole call, whatever it has to wait for. Default 5000. */
   readonly deadlineMs?: number | undefined;
-  /** Milliseconds to connect and log in. Default 1000. */
+  /** Milliseconds to connect and log in, at most `deadlineMs`. Default 1000. */
   readonly connectDeadlineMs?: number | undefined;
   /** Most bytes of blocks that wait to be written to one server; the oldest go first. Default 256 MiB. */
   readonly queueBytes?: number | undefined;
@@ -48,21 +48,19 @@ export interface ValkeyStoreOptions {
   readonly logger?: Logger | undefined;
 }
 
-type Numbers = Required<
-  Pick<
-    ValkeyStoreOptions,
-    | "connections"
-    | "pipelineDepth"
-    | "deadlineMs"
-    | "connectDeadlineMs"
-    | "queueBytes"
-    | "queueCalls"
-    | "recycleBytes"
-  >
+type Numbers = Record<
+  | "connections"
+  | "pipelineDepth"
+  | "deadlineMs"
+  | "connectDeadlineMs"
+  | "queueBytes"
+  | "queueCalls"
+  | "recycleBytes",
+  number
 >;
 
 /** Options with their defaults filled in. */
-export interface StoreSettings extends Readonly<{ [Name in keyof Numbers]: number }> {
+export interface StoreSettings extends Readonly<Numbers> {
   readonly url: StoreUrl;
   readonly username: string | undefined;
   readonly password: string | undefined;
@@ -103,10 +101,13 @@ export function resolveStoreOptions(options: ValkeyStoreOptions): StoreSettings 
     throw unusable("database", database, "a cluster has only database 0");
   const { ttlMs } = asked;
   if (ttlMs !== undefined && !(ttlMs > 0)) throw unusable("ttlMs", ttlMs, "it must be above 0");
+  const settled = Object.fromEntries(
+    Object.keys(numbers).map((name) => [name, checked(name as keyof Numbers, asked)]),
+  ) as Numbers;
   return {
-    ...Object.fromEntries(
-      Object.keys(numbers).map((name) => [name, checked(name as keyof Numbers, asked)]),
-    ),
+    ...settled,
+    // Calls that wait for a connection are to know by their deadline that there is none.
+    connectDeadlineMs: Math.min(settled.connectDeadlineMs, settled.deadlineMs),
     url,
     username: asked.username ?? url.username,
     password: asked.password ?? url.password,
@@ -119,7 +120,7 @@ export function resolveStoreOptions(options: ValkeyStoreOptions): StoreSettings 
     prefix: asked.prefix ?? "",
     ttlMs,
     logger: asked.logger ?? silentLogger,
-  } as StoreSettings;
+  };
 }
 
 function checked(name: keyof Numbers, asked: ValkeyStoreOptions): number {

@@ -2,7 +2,7 @@ import { KeepwarmError } from "../../errors.ts";
 import { parseRespUrl } from "./url.ts";
 
 /** How servers are found: one address, or who to ask for it. */
-export type Arrangement = "single" | "sentinel" | "cluster";
+type Arrangement = "single" | "sentinel" | "cluster";
 
 export interface Endpoint {
   readonly host: string;

@@ -148,8 +148,7 @@ describe("a server behind a bad network", () => {
         return chunk;
       },
     };
-    const [first] = await store.get(["block-0"]);
-    expect(first).toBeUndefined();
+    expect(await store.get(["block-0"])).toEqual([undefined]);
     expect(store.stats()).toMatchObject({ damaged: 1, misses: 1, hits: 0 });
   });
 
@@ -200,6 +199,19 @@ describe("a server behind a bad network", () => {
     expect(store.stats().servers[0].dropped).toBe(0);
     expect(store.stats().failedReads).toBe(100);
   });
+});
+
+test("a program that blocks its own event loop beyond the deadline has its answers all the same", async () => {
+  const store = openStore({ url: server.url, deadlineMs: 150 });
+  const blocks = makeBlocks(8, 100_000);
+  await putAll(store, blocks);
+  expect(await getAll(store, blocks)).toBe(8);
+  const reading = getAll(store, blocks);
+  await new Promise((resolve) => setImmediate(resolve));
+  const end = performance.now() + 400;
+  while (performance.now() < end);
+  expect(await reading).toBe(8);
+  expect(store.stats()).toMatchObject({ failedReads: 0, servers: [{ outages: 0 }] });
 });
 
 describe("a caller who gives up", () => {

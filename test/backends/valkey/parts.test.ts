@@ -81,6 +81,17 @@ describe("the queue", () => {
     expect(queue).toMatchObject({ length: 4, bytes: 0, dropped: 4 });
   });
 
+  test("lets reads go before writes, but not for ever", () => {
+    const taken: string[] = [];
+    const queue = new JobQueue("here", { queueBytes: 100, queueCalls: 100 });
+    const jobs = new Map<Job, string>();
+    for (let i = 0; i < 3; i++) jobs.set(job(1, [], ""), `write ${i}`);
+    for (let i = 0; i < 6; i++) jobs.set(job(0, [], ""), `read ${i}`);
+    for (const each of jobs.keys()) queue.add(each);
+    for (let next = queue.take(); next; next = queue.take()) taken.push(jobs.get(next)!);
+    expect(taken.join()).toBe("read 0,read 1,read 2,read 3,write 0,read 4,read 5,write 1,write 2");
+  });
+
   test("gives up what is overdue", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     try {

@@ -28,10 +28,15 @@ export function frameOf(key: Uint8Array, parts: readonly Uint8Array[]): Buffer {
   return frame;
 }
 
+/** Whether these are bytes of ours, whole or not. */
+export function isFrame(framed: Buffer): boolean {
+  return framed.subarray(0, 4).equals(magic);
+}
+
 /** The value in a framed block, in place; nothing when it is not whole or not that of `key`. */
 export function openFrame(key: Uint8Array, framed: Buffer): Buffer | undefined {
   const begin = frameBytes(key);
-  if (framed.length < begin || !framed.subarray(0, 4).equals(magic)) return undefined;
+  if (framed.length < begin || !isFrame(framed)) return undefined;
   const value = framed.subarray(begin);
   const sound =
     framed[4] === version &&

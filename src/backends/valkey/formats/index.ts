@@ -15,12 +15,7 @@ export function createLayout(format: ValkeyFormat, prefix: string, commands: Com
 }
 
 /** What SGLang HiCache's Valkey backend puts before a page's key. */
-export function hicachePrefix({
-  model,
-  rank = 0,
-  worldSize = 1,
-  mla = false,
-}: HicacheFormat): string {
+function hicachePrefix({ model, rank = 0, worldSize = 1, mla = false }: HicacheFormat): string {
   const name = model?.replaceAll("/", "-") || "default";
   return mla ? `hicache:${name}:` : `hicache:${name}:${rank}:${worldSize}:`;
 }

@@ -4,7 +4,7 @@ import { KeyNames } from "../key-names.ts";
 import type { BlockKey, Found, Layout, NotFound, Write } from "./layout.ts";
 import type { LmcachePairFormat, PairGeneration } from "./options.ts";
 import { describeBytes, encodePairMetadata, pairLength } from "./pair-metadata.ts";
-import { allExist, fetchValue, storeValue } from "./transfer.ts";
+import { allExist, fetchValue, forget, storeValue } from "./transfer.ts";
 
 /** What stands before and after the key. */
 const endings: Readonly<Record<PairGeneration, readonly [before: string, after: string]>> = {
@@ -48,7 +48,8 @@ export class PairLayout implements Layout {
     };
     const fetched = await fetchValue(this.#commands, this.valueName(key), exactly, call);
     if (fetched === "absent") {
-      this.#forget(metadataName, call);
+      // Metadata whose bytes were evicted promises what nobody has: LMCache removes it as well.
+      forget(this.#commands, metadataName, call);
       return "damaged";
     }
     if (typeof fetched === "string") return torn ? "damaged" : "refused";
@@ -93,11 +94,5 @@ export class PairLayout implements Layout {
 
   #metadataName({ key, keyspace }: BlockKey): Buffer {
     return this.#metadata.name(key, keyspace);
-  }
-
-  /** Metadata whose bytes were evicted promises what nobody has: LMCache removes it as well. */
-  #forget(name: Buffer, { due }: Call): void {
-    const lookup = { name, args: ["DEL", name] };
-    void this.#commands.lookups([lookup], { due, signal: undefined }, false);
   }
 }

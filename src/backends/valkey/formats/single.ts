@@ -1,9 +1,9 @@
 import type { Call, Commands } from "../commands.ts";
 import type { Place } from "../connection.ts";
 import type { KeyNames } from "../key-names.ts";
-import { frameBytes, frameOf, openFrame } from "./frame.ts";
+import { frameBytes, frameOf, isFrame, openFrame } from "./frame.ts";
 import type { BlockKey, Found, Layout, NotFound, Write } from "./layout.ts";
-import { allExist, fetchValue, storeValue, worthAskingBytes } from "./transfer.ts";
+import { allExist, fetchValue, forget, storeValue, worthAskingBytes } from "./transfer.ts";
 
 /** One key a block: its bytes as they are, or framed with key, length and checksum. */
 export class SingleLayout implements Layout {
@@ -23,11 +23,13 @@ export class SingleLayout implements Layout {
     const fetched = await fetchValue(this.#commands, this.valueName(key), place, call);
     if (typeof fetched === "string") return fetched;
     const { memory, bytes, ttlMs } = fetched;
-    const stored = memory.subarray(0, bytes);
-    const value = this.framed
-      ? openFrame(key.key, Buffer.from(stored.buffer, stored.byteOffset, bytes))
-      : stored;
-    return value === undefined ? "damaged" : { value, memory, ttlMs };
+    if (!this.framed) return { value: memory.subarray(0, bytes), memory, ttlMs };
+    const framed = Buffer.from(memory.buffer, memory.byteOffset, bytes);
+    const value = openFrame(key.key, framed);
+    if (value !== undefined) return { value, memory, ttlMs };
+    // Else it would be found, and of no use, for ever. What others have stored is theirs.
+    if (isFrame(framed)) forget(this.#commands, this.valueName(key), call);
+    return "damaged";
   }
 
   async write(block: Write, call: Call): Promise<"stored" | "exists"> {

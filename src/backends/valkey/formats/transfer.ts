@@ -64,3 +64,8 @@ export async function allExist(
   const lookups = names.map((name) => ({ name, args: ["EXISTS", name] }));
   return (await commands.lookups(lookups, call, true)).every((reply) => reply === 1);
 }
+
+/** Deletes in the background what is of no use to anybody. */
+export function forget(commands: Commands, name: Buffer, { due }: Call): void {
+  void commands.lookups([{ name, args: ["DEL", name] }], { due, signal: undefined }, false);
+}
