@@ -81,10 +81,12 @@ const LARGEST_FORMAT = 0xffff;
 /**
  * The generation of a client, from the first {@link RECOGNISED_BYTES} of its first request. Where the
  * oldest has its key, the others have the number of a memory format; where the early one has its key, the
- * current one has a size, whose last byte is 0 below 16 million.
+ * current one has a size, and four characters would be one of 500 million at least.
  */
 export function recogniseGeneration(header: Buffer): Generation {
   const format = header.readInt32LE(8);
   if (format < 0 || format > LARGEST_FORMAT) return oldestGeneration;
-  return header[RECOGNISED_BYTES - 1] === 0 ? currentGeneration : earlyGeneration;
+  for (let at = earlyGeneration.keyAt; at < RECOGNISED_BYTES; at++)
+    if (header[at] < 0x20) return currentGeneration;
+  return earlyGeneration;
 }
