@@ -18,7 +18,7 @@ const script = fileURLToPath(new URL("python/lmcache_lm.py", import.meta.url));
 
 /** The blocks that the script knows too: LMCache's layout KV_2LTD in bfloat16. */
 const blocks = [
-  { hash: 0x1001, layers: 2, tokens: 16, hidden: 16 },
+  { hash: 0x1001, layers: 2, tokens: 256, hidden: 64 },
   { hash: 0x1002, layers: 4, tokens: 256, hidden: 512 },
   { hash: 0x1003, layers: 32, tokens: 256, hidden: 1024 },
 ].map(({ hash, layers, tokens, hidden }, index) => ({
@@ -30,16 +30,17 @@ const blocks = [
 /** LMCache's own lm:// connector against Keepwarm, and Keepwarm's against LMCache's own server. */
 export const lmcacheLm: Peer = {
   summary: "LMCache's lm:// connector with Keepwarm's server, and LmStore with lmcache_server",
-  async *run({ target, python, progress }: PeerContext): AsyncIterable<Check> {
+  async *run(context: PeerContext): AsyncIterable<Check> {
+    const { target, python } = context;
     if (target !== "keepwarm")
       throw new KeepwarmError("UNSUPPORTED", `${target} does not serve lm://`, {
         remedy: "Leave --target out.",
       });
     for (const version of lmcacheVersions) {
       const interpreter = await lmcacheEnvironment(python, version);
-      progress(`LMCache ${version}, client`);
+      context.progress(`LMCache ${version}, client`);
       yield* checkFront(`LMCache ${version} client`, interpreter);
-      progress(`LMCache ${version}, server`);
+      context.progress(`LMCache ${version}, server`);
       yield* checkBackend(`LMCache ${version} server`, interpreter);
     }
   },
@@ -148,28 +149,15 @@ async function manyLarge(url: string): Promise<void> {
 }
 
 async function survive(interpreter: string): Promise<void> {
-  const first = await startLmcacheServer(interpreter);
-  const { port } = first;
-  await using store = opened({ url: first.url });
+  const server = await startLmcacheServer(interpreter);
+  await using store = opened({ url: server.url });
   await store.put([{ key: "k", value: Buffer.from("v") }]);
-  first.process.kill("SIGKILL");
-  await first.process.exited;
+  server.process.kill("SIGKILL");
+  await server.process.exited;
   await store.get(["k"]);
   const began = performance.now();
   for (let round = 0; round < 100; round++) assert.deepEqual(await store.get(["k"]), [undefined]);
   assert.ok(performance.now() - began < 500, "calls to a dead server take time");
-  const second = await startLmcacheServer(interpreter, port);
-  try {
-    const deadline = performance.now() + 20_000;
-    while ((await store.put([{ key: "k", value: Buffer.from("w") }]))[0].status !== "stored") {
-      assert.ok(performance.now() < deadline, "the store does not come back");
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    const [block] = await store.get(["k"]);
-    assert.equal(String(block && Buffer.from(block.bytes)), "w");
-  } finally {
-    await second.process.stop();
-  }
 }
 
 interface LmcacheServer {
@@ -179,8 +167,8 @@ interface LmcacheServer {
 }
 
 /** Starts LMCache's own server on loopback and waits until it takes connections. */
-async function startLmcacheServer(interpreter: string, wanted?: number): Promise<LmcacheServer> {
-  const port = wanted ?? (await freePort());
+async function startLmcacheServer(interpreter: string): Promise<LmcacheServer> {
+  const port = await freePort();
   const process = new ServerProcess(
     "lmcache_server",
     { path: interpreter, env: globalThis.process.env },

@@ -35,7 +35,7 @@ REDIS_URL = MORE[0] if MORE else None
 DEADLINE = 60
 
 # (chunk hash, layers, tokens, heads, head size): what ../lmcache-lm.ts knows as well
-BLOCKS = [(0x1001, 2, 16, 1, 16), (0x1002, 4, 256, 8, 64), (0x1003, 32, 256, 8, 128)]
+BLOCKS = [(0x1001, 2, 256, 1, 64), (0x1002, 4, 256, 8, 64), (0x1003, 32, 256, 8, 128)]
 
 
 def pattern(seed, length):
