@@ -22,7 +22,7 @@ static const struct option names[] = {
     {"keys", required_argument, 0, 'k'},     {"count", required_argument, 0, 'n'},
     {"seconds", required_argument, 0, 't'},  {"warmup", required_argument, 0, 'w'},
     {"auth", required_argument, 0, 'a'},     {"verify-every", required_argument, 0, 'v'},
-    {"server-pid", required_argument, 0, 'u'},
+    {"server-pid", required_argument, 0, 'u'}, {"protocol", required_argument, 0, 'l'},
     {"stdin", no_argument, 0, 'i'},          {"sink", no_argument, 0, 'S'},
     {0, 0, 0, 0},
 };
@@ -61,6 +61,10 @@ static int parse(trial_options *o, int argc, char **argv) {
     case 'a': o->auth = optarg; break;
     case 'v': o->verify_every = atoi(optarg); break;
     case 'u': o->server_pid = atoi(optarg); break;
+    case 'l':
+      o->lm = strcmp(optarg, "lm") == 0;
+      if (!o->lm && strcmp(optarg, "resp") != 0) return refuse("--protocol is resp or lm");
+      break;
     case 'i':
     case 'S': return letter;
     default: return -1;
@@ -72,6 +76,8 @@ static int parse(trial_options *o, int argc, char **argv) {
   if (o->pipeline < 1 || o->pipeline > 1024) return refuse("--pipeline 1 to 1024");
   if (o->size < 1 || o->size > (512u << 20)) return refuse("--size 1 to 536870912");
   if (o->keys < 1) return refuse("--keys 1 or more");
+  if (o->lm && (o->op == OP_PING || o->op == OP_MIXED || o->pipeline > 1))
+    return refuse("--protocol lm is for SET, GET, EXISTS and FILL, one at a time");
   return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "trial.h"
 
 #include "connection.h"
+#include "lm.h"
 #include "request.h"
 #include "values.h"
 
@@ -119,18 +120,8 @@ static int send_batch(worker *w, request *batch, int depth) {
 }
 
 /* Compares as the bytes come: while they are still in the cache, and never a second time. */
-static int receive_value(worker *w, uint64_t key, char *line) {
+static int receive_bytes(worker *w, uint64_t key) {
   const trial_options *o = w->options;
-  if (line[1] == '-') {
-    w->result.missing++;
-    return 0;
-  }
-  char *end;
-  if (strtoull(line + 1, &end, 10) != o->size) {
-    w->result.mismatches++;
-    w->failed = 1; /* where the value ends is anyone's guess */
-    return 0;
-  }
   const unsigned char *want = value_of(key, o->size);
   int check = o->verify_every > 0;
   int whole = check && w->result.ops % (uint64_t)o->verify_every == 0;
@@ -146,6 +137,22 @@ static int receive_value(worker *w, uint64_t key, char *line) {
     w->wire.start += have;
   }
   if (!good) w->result.mismatches++;
+  return 0;
+}
+
+static int receive_value(worker *w, uint64_t key, char *line) {
+  const trial_options *o = w->options;
+  if (line[1] == '-') {
+    w->result.missing++;
+    return 0;
+  }
+  char *end;
+  if (strtoull(line + 1, &end, 10) != o->size) {
+    w->result.mismatches++;
+    w->failed = 1; /* where the value ends is anyone's guess */
+    return 0;
+  }
+  if (receive_bytes(w, key) != 0) return -1;
   return connection_skip(&w->wire, 2);
 }
 
@@ -170,6 +177,37 @@ static int receive_reply(worker *w, const request *r) {
   return 0;
 }
 
+/* One operation of lm://. A PUT has no reply: asking for the key behind it shows when it is done. */
+static int lm_operation(worker *w) {
+  const trial_options *o = w->options;
+  uint64_t key = pick_key(w);
+  int storing = o->op == OP_SET || o->op == OP_FILL;
+  if (storing) {
+    struct iovec value = {(void *)value_of(key, o->size), o->size};
+    if (lm_send(&w->wire, LM_PUT, key, o->size) != 0) return -1;
+    if (connection_send(&w->wire, &value, 1) != 0) return -1;
+  }
+  if (lm_send(&w->wire, o->op == OP_GET ? LM_GET : LM_EXIST, key, o->size) != 0) return -1;
+  int32_t code, length;
+  if (lm_receive(&w->wire, &code, &length) != 0) return -1;
+  w->result.ops++;
+  if (code != 200) {
+    w->result.missing++;
+    return 0;
+  }
+  if (o->op == OP_EXISTS) return 0;
+  if (o->op == OP_GET) {
+    if ((size_t)length != o->size) {
+      w->result.mismatches++;
+      w->failed = 1;
+      return 0;
+    }
+    if (receive_bytes(w, key) != 0) return -1;
+  }
+  w->result.bytes += o->size;
+  return 0;
+}
+
 /* Runs until the deadline or the quota, whichever is first. */
 static void drive(worker *w, uint64_t deadline, uint64_t quota, histogram *latency) {
   request batch[w->options->pipeline];
@@ -177,8 +215,8 @@ static void drive(worker *w, uint64_t deadline, uint64_t quota, histogram *laten
   while (w->done < quota && begun < deadline && !w->failed) {
     int depth = w->options->pipeline;
     if (quota - w->done < (uint64_t)depth) depth = (int)(quota - w->done);
-    int sound = send_batch(w, batch, depth) == 0;
-    for (int i = 0; i < depth && sound && !w->failed; i++)
+    int sound = (w->options->lm ? lm_operation(w) : send_batch(w, batch, depth)) == 0;
+    for (int i = 0; i < depth && sound && !w->failed && !w->options->lm; i++)
       sound = receive_reply(w, &batch[i]) == 0;
     if (!sound) broken(w);
     w->done += (uint64_t)depth;

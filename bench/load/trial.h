@@ -14,6 +14,7 @@ typedef enum { OP_SET, OP_GET, OP_PING, OP_EXISTS, OP_MIXED, OP_FILL } operation
 typedef struct {
   const char *host, *auth;
   int port, connections, pipeline;
+  int lm;              /* speak lm:// instead of RESP */
   operation op;
   size_t size;
   uint64_t keys;

@@ -18,12 +18,19 @@ export class LoadMeasurement {
   readonly #load: LoadProgram;
   readonly #running: RunningServers;
   readonly #pace: Pace;
+  readonly #protocol: "resp" | "lm";
   readonly #filled = new Set<string>();
 
-  constructor(load: LoadProgram, running: RunningServers, pace: Pace) {
+  constructor(
+    load: LoadProgram,
+    running: RunningServers,
+    pace: Pace,
+    protocol: "resp" | "lm" = "resp",
+  ) {
     this.#load = load;
     this.#running = running;
     this.#pace = pace;
+    this.#protocol = protocol;
   }
 
   async measure(cell: Cell, progress: Progress): Promise<CellResult> {
@@ -51,6 +58,7 @@ export class LoadMeasurement {
     const { op, size, keys, connections, pipeline } = cell;
     const result = await this.#load.run({
       op,
+      protocol: this.#protocol,
       size,
       keys,
       connections,
@@ -72,7 +80,14 @@ export class LoadMeasurement {
     const { size, keys } = cell;
     const connections = Math.min(fillConnections, keys);
     return troubleOf(
-      await this.#load.run({ op: "FILL", size, keys, connections, port: server.port }),
+      await this.#load.run({
+        op: "FILL",
+        protocol: this.#protocol,
+        size,
+        keys,
+        connections,
+        port: server.port,
+      }),
     );
   }
 }

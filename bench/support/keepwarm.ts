@@ -14,6 +14,8 @@ export interface KeepwarmOptions {
   readonly flags?: readonly string[];
   /** Flags of Node itself. */
   readonly nodeFlags?: readonly string[];
+  /** Whose port to tell. Default `resp`. */
+  readonly listener?: "resp" | "lm";
   readonly onLine?: (line: string) => void;
 }
 
@@ -39,13 +41,14 @@ export async function startKeepwarm(options: KeepwarmOptions = {}): Promise<Runn
       "0",
       ...(options.flags ?? []),
     ],
-    portOf: respPort,
+    portOf: (line) => portOf(line, options.listener ?? "resp"),
     onLine: options.onLine,
   });
 }
 
-function respPort(line: string): number | undefined {
+function portOf(line: string, listener: "resp" | "lm"): number | undefined {
   if (!line.startsWith("{")) return undefined;
-  const event = JSON.parse(line) as { event?: string; resp?: string };
-  return event.event === "ready" && event.resp ? Number(new URL(event.resp).port) : undefined;
+  const event = JSON.parse(line) as { event?: string; resp?: string; lm?: string };
+  const url = event[listener];
+  return event.event === "ready" && url ? Number(new URL(url).port) : undefined;
 }

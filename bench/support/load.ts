@@ -9,6 +9,8 @@ export interface LoadOptions {
   readonly port: number;
   readonly host?: string;
   readonly op: Operation;
+  /** What to speak. Default RESP; lm:// knows SET, GET, EXISTS and FILL. */
+  readonly protocol?: "resp" | "lm";
   /** Bytes of a value. Default 1024. */
   readonly size?: number;
   /** How many keys to draw from (FILL: to write, each once). Default 1024. */
