@@ -8,7 +8,7 @@ export const keyFamilies = [
   "unknown",
 ] as const;
 
-export type KeyFamily = (typeof keyFamilies)[number];
+type KeyFamily = (typeof keyFamilies)[number];
 
 /** The two values of one LMCache chunk. */
 export type ValuePart = "kv_bytes" | "metadata";

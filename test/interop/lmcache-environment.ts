@@ -4,7 +4,8 @@ import { findPython, pythonEnvironment } from "./python-environment.ts";
 /** Releases of LMCache that interop rows run against: the newest, and the last of the 0.3 line. */
 export const lmcacheVersions = ["0.5.6", "0.3.15"] as const;
 
-export type LmcacheVersion = (typeof lmcacheVersions)[number];
+/** Versions of LMCache that can be installed; 0.4.5 is the last of a rule of its own for hashes. */
+export type LmcacheVersion = (typeof lmcacheVersions)[number] | "0.4.5";
 
 /**
  * What LMCache imports, for all versions: about 6 GB, most of it CUDA libraries that torch from PyPI

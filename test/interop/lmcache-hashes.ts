@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { lmcacheEnvironment, lmcacheVersions } from "./lmcache-environment.ts";
+import { lmcacheEnvironment, type LmcacheVersion } from "./lmcache-environment.ts";
 import { hashCases } from "./lmcache-hash-cases.ts";
 import type { Check, Peer, PeerContext } from "./peer.ts";
 import { runChecks } from "./python-checks.ts";
 import { findPython } from "./python-environment.ts";
 
 const script = fileURLToPath(new URL("python/lmcache_hashes.py", import.meta.url));
+const versions: readonly LmcacheVersion[] = ["0.5.6", "0.4.5", "0.3.15"];
 const seeds = [undefined, "0", "42"];
 
 /** LMCache's own hash and key functions, with and without vLLM, on random tokens. No server is needed. */
@@ -20,7 +21,7 @@ export const lmcacheHashes: Peer = {
     const pythonMinor = Number(pythonVersion.split(".")[1]);
     const folder = await mkdtemp(join(tmpdir(), "keepwarm-hashes-"));
     try {
-      for (const version of lmcacheVersions)
+      for (const version of versions)
         for (const vllm of [false, true]) {
           const interpreter = await lmcacheEnvironment(context.python, version, { vllm });
           const variant = `LMCache ${version}${vllm ? " + vLLM" : ""}`;

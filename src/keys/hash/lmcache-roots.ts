@@ -9,7 +9,7 @@ const defaultSeed = "vllm-none-hash";
 const maxSeed = 0xffff_ffff;
 
 /** @throws KeepwarmError `INPUT_INVALID` for what Python does not take as PYTHONHASHSEED. */
-export function checkSeed(seed: string): number {
+function checkSeed(seed: string): number {
   const value = Number(seed);
   if (/^\d+$/.test(seed) && value <= maxSeed) return value;
   throw new KeepwarmError("INPUT_INVALID", `${JSON.stringify(seed)} is no seed`, {

@@ -53,8 +53,10 @@ def in_process(case):
 
 def multi_process(case):
     hasher = TokenHasher(case["chunkSize"], case["hash"])
-    hashes = [TokenHasher.hash_to_bytes(h) if not isinstance(h, bytes) else h
-              for h in hasher.compute_chunk_hashes(case["tokens"])]
+    hashes = [
+        h if isinstance(h, bytes) else TokenHasher.hash_to_bytes(h)
+        for h in hasher.compute_chunk_hashes(case["tokens"])
+    ]
     try:
         from lmcache.v1.distributed.api import ObjectKey
         from lmcache.v1.distributed.l2_adapters.native_connector_l2_adapter import (
@@ -62,11 +64,11 @@ def multi_process(case):
         )
     except ImportError:  # before 0.4
         return [h.hex() for h in hashes]
-    ranks = ObjectKey.ComputeKVRank(4, 3, 4, 3)
-    return [
-        _object_key_to_string(ObjectKey(h, "org/model-1.5", ranks, 1, case["salt"]))
-        for h in hashes
-    ]
+    rest = {"kv_rank": ObjectKey.ComputeKVRank(4, 3, 4, 3), "cache_salt": case["salt"]}
+    if "object_group_id" in ObjectKey.__dataclass_fields__:  # since 0.5
+        rest["object_group_id"] = 1
+    keys = [ObjectKey(chunk_hash=h, model_name="org/model-1.5", **rest) for h in hashes]
+    return [_object_key_to_string(key) for key in keys]
 
 
 def run(case):
