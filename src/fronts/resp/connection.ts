@@ -18,6 +18,7 @@ import type { FrontState } from "./front-state.ts";
 import { HeldReplies, type ReplyPlace } from "./held-replies.ts";
 import { LandingSlot } from "./landing-slot.ts";
 import { lookAhead } from "./look-ahead.ts";
+import { Output } from "./output.ts";
 import { Session } from "./session.ts";
 
 /** A part of a request that is worth as much attention as a value that stopped coming. */
@@ -32,9 +33,8 @@ const UNAUTHENTICATED = { maxArguments: 10, maxBulkBytes: 16_384, maxRequestByte
 /**
  * One client's socket: requests in, replies out, and back-pressure between them.
  *
- * All replies that one read gives rise to leave in one write, big values by reference from the slots
- * where they lie; a slot is held until the socket has taken it. While too much waits to be taken, no
- * further request is decoded and nothing more is read.
+ * While too many replies wait to be taken, or a request waits for memory or the disk, no further request
+ * is decoded and nothing more is read.
  */
 export class RespConnection implements Reader, RequestReceiver {
   readonly session: Session;
@@ -43,11 +43,8 @@ export class RespConnection implements Reader, RequestReceiver {
   readonly #front: FrontState;
   readonly #decoder: RequestDecoder;
   readonly #landing: LandingSlot;
+  readonly #output: Output;
   #socket: Socket | undefined;
-  /** Pairs of slot (0: none) and bytes of writes under way, oldest first. */
-  readonly #writing: number[] = [];
-  #writingHead = 0;
-  #unwritten = 0;
   #closing = false;
   #finishing = false;
   /** Where the socket reads to next: asked for right after each read, not right before. */
@@ -66,11 +63,11 @@ export class RespConnection implements Reader, RequestReceiver {
   #heldSince = 0;
   #lastProgressAt: number;
   #lastQueued = 0;
-  readonly #written = (): void => this.#afterWrite();
 
   constructor(front: FrontState, address: string, readMode: ReadMode) {
     this.#front = front;
     this.#landing = new LandingSlot(front);
+    this.#output = new Output(front, () => this.#afterWrite());
     this.address = address;
     this.readMode = readMode;
     const user = front.users.default;
@@ -91,6 +88,7 @@ export class RespConnection implements Reader, RequestReceiver {
   /** Begins to serve the socket. */
   attach(socket: Socket): void {
     this.#socket = socket;
+    this.#output.attach(socket);
     this.#front.sessions.set(this.session.id, this.session);
     socket.on("error", () => {
       // The close that follows tidies up; a peer that vanished is no event.
@@ -104,7 +102,7 @@ export class RespConnection implements Reader, RequestReceiver {
 
   /** Bytes of replies that the peer has not taken. */
   get unwrittenBytes(): number {
-    return this.#unwritten;
+    return this.#output.unwrittenBytes;
   }
 
   get heldBytes(): number {
@@ -155,11 +153,11 @@ export class RespConnection implements Reader, RequestReceiver {
       this.session.wrote = false;
     }
     if (this.#closing) return requestAnswer.stop;
-    if (reply.pendingBytes + this.#unwritten <= this.#front.limits.outputBytes)
+    if (reply.pendingBytes + this.#output.unwrittenBytes <= this.#front.limits.outputBytes)
       return requestAnswer.next;
     if (this.#unsettled.length > 0) return requestAnswer.stop;
-    this.flush();
-    return this.#unwritten <= this.#front.limits.outputBytes
+    this.#output.flush();
+    return this.#output.unwrittenBytes <= this.#front.limits.outputBytes
       ? requestAnswer.next
       : requestAnswer.stop;
   }
@@ -225,7 +223,7 @@ export class RespConnection implements Reader, RequestReceiver {
   /** Ends when nothing is under way: at once, or after the request and the replies that are. */
   finish(): void {
     this.#finishing = true;
-    if (!this.#decoder.inBody && !this.#decoder.suspended && this.#unwritten === 0) {
+    if (!this.#decoder.inBody && !this.#decoder.suspended && this.#output.unwrittenBytes === 0) {
       this.close();
       this.#socket?.end();
     }
@@ -240,11 +238,11 @@ export class RespConnection implements Reader, RequestReceiver {
   /** Sends bytes outside the order of requests and replies (MONITOR). Too slow a client is closed. */
   send(bytes: Uint8Array): void {
     if (this.#socket === undefined || this.#closing) return;
-    if (this.#unwritten > this.#front.limits.outputBytes) {
+    if (this.#output.unwrittenBytes > this.#front.limits.outputBytes) {
       this.destroy();
       return;
     }
-    this.#write(bytes, 0);
+    this.#output.write(bytes, 0);
   }
 
   /** Whether the command must wait for values that lie below RAM. It is run when they have come. */
@@ -281,7 +279,7 @@ export class RespConnection implements Reader, RequestReceiver {
    * stays although the connection is closing.
    */
   isStalled(now: number, stallMs: number): boolean {
-    const queued = this.#queuedBytes();
+    const queued = this.#output.queuedBytes;
     if (queued !== this.#lastQueued) {
       this.#lastQueued = queued;
       this.#lastProgressAt = now;
@@ -301,34 +299,6 @@ export class RespConnection implements Reader, RequestReceiver {
     return command.name === "mset" || command.name === "msetnx" ? index - 1 : 1;
   }
 
-  /** Hands the replies collected so far to the socket. */
-  flush(): void {
-    const { reply } = this.#front;
-    const socket = this.#socket;
-    if (reply.pendingBytes === 0 || socket === undefined) {
-      this.#dropReplies();
-      return;
-    }
-    const { buffer, length, references } = reply;
-    if (references.length === 0) this.#write(buffer.subarray(0, length), 0);
-    else {
-      const single = references.length === 1 && length === 0;
-      if (!single) socket.cork();
-      let from = 0;
-      for (const { at, frame, token } of references) {
-        if (at > from) this.#write(buffer.subarray(from, at), 0);
-        this.#write(frame, token);
-        from = at;
-      }
-      if (length > from) this.#write(buffer.subarray(from, length), 0);
-      if (!single) socket.uncork();
-    }
-    this.#front.bytesOut += reply.pendingBytes;
-    // What the kernel did not take at once still lies in the buffer, which is the socket's then.
-    if (socket.writableLength > 0 && length > 0) reply.reset(Buffer.allocUnsafeSlow(64 * 1024));
-    else reply.reset();
-  }
-
   #beginTurn(bytes: number): void {
     this.#front.bytesIn += bytes;
     this.session.lastActiveAt = this.#front.now();
@@ -339,7 +309,7 @@ export class RespConnection implements Reader, RequestReceiver {
   /** Sends what the turn gave rise to. Answers whether to go on reading. */
   #endTurn(): boolean {
     if (this.#unsettled.length > 0) this.#hold();
-    else if (this.#front.reply.pendingBytes > 0) this.flush();
+    else if (this.#front.reply.pendingBytes > 0) this.#output.flush();
     if (this.#mayLookAhead) {
       this.#mayLookAhead = false;
       lookAhead(this.session, this.#decoder.ahead);
@@ -415,7 +385,7 @@ export class RespConnection implements Reader, RequestReceiver {
     const { reply, ram } = this.#front;
     reply.protocol = this.session.protocol;
     held.restore(reply, outcome === "lost", (slot) => ram.slots.release(slot));
-    this.flush();
+    this.#output.flush();
     if (this.#closing) {
       this.#socket?.end();
       this.#socket?.resume();
@@ -423,7 +393,8 @@ export class RespConnection implements Reader, RequestReceiver {
   }
 
   #goOnIfFree(): void {
-    if (!this.#isHeldUp && this.#unwritten <= this.#front.limits.outputBytes) this.#goOn();
+    if (!this.#isHeldUp && this.#output.unwrittenBytes <= this.#front.limits.outputBytes)
+      this.#goOn();
   }
 
   #goOn(): void {
@@ -434,23 +405,11 @@ export class RespConnection implements Reader, RequestReceiver {
     if (this.#endTurn()) this.#socket?.resume();
   }
 
-  #write(bytes: Uint8Array, slot: number): void {
-    this.#writing.push(slot, bytes.length);
-    this.#unwritten += bytes.length;
-    this.#socket!.write(bytes, this.#written);
-  }
-
   #afterWrite(): void {
-    if (this.#writingHead >= this.#writing.length) return;
-    const slot = this.#writing[this.#writingHead];
-    this.#unwritten -= this.#writing[this.#writingHead + 1];
-    this.#writingHead += 2;
-    if (this.#writingHead === this.#writing.length) this.#writing.length = this.#writingHead = 0;
-    if (slot !== 0 && this.#front.ram.slots.release(slot)) this.#front.retryWaiting();
     if (
       this.#decoder.suspended &&
       !this.isWaiting &&
-      this.#unwritten <= this.#front.limits.outputBytes / 2
+      this.#output.unwrittenBytes <= this.#front.limits.outputBytes / 2
     )
       this.#goOn();
     if (this.#finishing && !this.#closing) this.finish();
@@ -461,10 +420,7 @@ export class RespConnection implements Reader, RequestReceiver {
     this.#socket = undefined;
     this.close();
     const { ram } = this.#front;
-    for (; this.#writingHead < this.#writing.length; this.#writingHead += 2) {
-      const slot = this.#writing[this.#writingHead];
-      if (slot !== 0) ram.slots.release(slot);
-    }
+    this.#output.detach();
     this.#endAwaiting();
     this.#held?.release((slot) => ram.slots.release(slot));
     this.#held = undefined;
@@ -476,17 +432,5 @@ export class RespConnection implements Reader, RequestReceiver {
     this.#front.retryWaiting();
     this.#front.monitors.delete(this.session);
     this.#front.sessions.delete(this.session.id);
-  }
-
-  /** Forgets replies that nobody will read. */
-  #dropReplies(): void {
-    const { reply, ram } = this.#front;
-    for (const { token } of reply.references) ram.slots.release(token);
-    reply.reset();
-  }
-
-  #queuedBytes(): number {
-    const handle = (this.#socket as unknown as { _handle?: { writeQueueSize?: number } })?._handle;
-    return handle?.writeQueueSize ?? this.#unwritten;
   }
 }
