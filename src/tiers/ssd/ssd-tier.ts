@@ -396,6 +396,7 @@ export class SsdTier implements LowerTier {
           kind,
           keyspace,
           key: Buffer.from(key),
+          flags: index.isPinned(row) ? recordFlag.pinned : 0,
           version,
           expiresAt,
           row,
