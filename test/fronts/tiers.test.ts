@@ -3,6 +3,7 @@ import type { RespServerOptions } from "../../src/fronts/resp/options.ts";
 import type { TierChainOptions } from "../../src/tiers/chain/tier-chain.ts";
 import type { RamTierOptions } from "../../src/tiers/ram/ram-tier.ts";
 import { pseudoRandomBytes } from "../support/bytes.ts";
+import { makeCertificates } from "../support/certificates.ts";
 import { encode } from "../support/decoding.ts";
 import { FakeLowerTier, type FakeLowerTierOptions } from "../support/fake-lower-tier.ts";
 import { type Front, startFront } from "../support/front.ts";
@@ -425,4 +426,21 @@ test("each tier's hits and misses add up, and so do the front's", async () => {
   expect(await client.ask("INFO", "tiers")).toMatch(
     /^# Tiers\r\ntier0:name=ram,blocks=2,.*,hits=4,misses=2,hit_bytes=20\r\ntier1:name=fake,blocks=2,.*,hits=1,misses=1,/,
   );
+});
+
+test("clients over TLS wait as well, and their values keep their bytes", async () => {
+  const { ca, server } = await makeCertificates();
+  const { front, lower } = await start({ options: { tls: server } });
+  const client = await front.client({ ca });
+  const values = [1, 2, 3].map((seed) => pseudoRandomBytes(200_000, seed));
+  for (const [index, value] of values.entries()) lower.put(`k${index}`, value);
+  for (const index of [0, 1, 2]) {
+    client.send("GET", `k${index}`);
+    client.send("SET", `k${index}`, values[2 - index], "GET");
+    client.send("GET", `k${index}`);
+  }
+  for (const index of [0, 1, 2])
+    for (const value of [values[index], values[index], values[2 - index]])
+      expect(((await client.reply()) as Buffer).equals(value)).toBe(true);
+  expectNothingHeld(front);
 });

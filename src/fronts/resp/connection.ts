@@ -140,18 +140,10 @@ export class RespConnection implements Reader, RequestReceiver {
   // RequestReceiver
 
   request(request: Request): RequestAnswer {
-    const { reply, durable } = this.#front;
-    const from = reply.length;
-    const fromReference = reply.references.length;
-    if (this.#awaited === undefined) {
-      dispatch(this.session, request);
-      if (this.#awaited !== undefined) return requestAnswer.again;
-    } else this.#runAwaited(this.#awaited, request);
-    if (durable && this.session.wrote) {
-      const toReference = reply.references.length;
-      this.#unsettled.push({ from, fromReference, to: reply.length, toReference });
-      this.session.wrote = false;
-    }
+    const { reply } = this.#front;
+    if (this.#front.durable) this.#runDurably(request);
+    else this.#run(request);
+    if (this.#awaited !== undefined) return requestAnswer.again;
     if (this.#closing) return requestAnswer.stop;
     if (reply.pendingBytes + this.#output.unwrittenBytes <= this.#front.limits.outputBytes)
       return requestAnswer.next;
@@ -347,6 +339,24 @@ export class RespConnection implements Reader, RequestReceiver {
       this.#front.waiting.add(this);
     }
     return now - this.#roomWaitSince < this.#front.limits.roomWaitMs;
+  }
+
+  /** Runs the request, now or when the values have come that it needs. */
+  #run(request: Request): void {
+    if (this.#awaited === undefined) dispatch(this.session, request);
+    else this.#runAwaited(this.#awaited, request);
+  }
+
+  /** The same, and remembers where the reply to a write lies. */
+  #runDurably(request: Request): void {
+    const { reply } = this.#front;
+    const from = reply.length;
+    const fromReference = reply.references.length;
+    this.session.wrote = false;
+    this.#run(request);
+    if (!this.session.wrote) return;
+    const toReference = reply.references.length;
+    this.#unsettled.push({ from, fromReference, to: reply.length, toReference });
   }
 
   #runAwaited(awaited: AwaitedValues, request: Request): void {
