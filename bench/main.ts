@@ -2,10 +2,11 @@
 import { Command } from "commander";
 import { isKeepwarmError } from "../src/errors.ts";
 import { gcCommand } from "./gc/command.ts";
+import { keysCommand } from "./keys/command.ts";
 import { lmCommand } from "./lm/command.ts";
 import { serverCommand } from "./server/command.ts";
 
-const commands = [serverCommand, gcCommand, lmCommand];
+const commands = [serverCommand, gcCommand, keysCommand, lmCommand];
 
 const program = new Command("bench")
   .description("Measures Keepwarm on this machine. Numbers are news, never a failing exit code.")
