@@ -8,6 +8,11 @@ import { type Description, golden, packPut, packReply, packRequest } from "./lm.
 import { startFront } from "./front.ts";
 import { RawClient } from "./raw-client.ts";
 
+/** {@link expect.poll} with patience, for machines that do much else. */
+export function eventually<T>(probe: () => T): ReturnType<typeof expect.poll<T>> {
+  return expect.poll(probe, { timeout: 15_000, interval: 2 });
+}
+
 /** An lm:// client that does nothing by itself. */
 class LmClient {
   readonly raw: RawClient;
@@ -98,7 +103,7 @@ export async function startLmFront(
     resp: () => beside.client(),
     expectNothingLeft: async () => {
       for (const client of clients.splice(0)) client.close();
-      await expect.poll(() => server.state.connections.size).toBe(0);
+      await eventually(() => server.state.connections.size).toBe(0);
       expect(server.state.waiting.size).toBe(0);
       expect(ram.fillingBytes).toBe(0);
       ram.clear();

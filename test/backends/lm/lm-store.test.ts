@@ -5,7 +5,7 @@ import type { LmStoreOptions } from "../../../src/backends/lm/store-options.ts";
 import { command } from "../../../src/wire/lm/header.ts";
 import { pseudoRandomBytes } from "../../support/bytes.ts";
 import { blob, packPut, packReply, packRequest } from "../../support/lm.ts";
-import { startLmFront } from "../../support/lm-front.ts";
+import { eventually, startLmFront } from "../../support/lm-front.ts";
 
 const KEY = "m@1@0@44ea817d9387da2c@bfloat16";
 const MIB = 1024 ** 2;
@@ -194,7 +194,7 @@ describe("a server that fails", () => {
     expect(store.stats().server.breaker).toBe("open");
     const tiers = front.server.state.tiers;
     const again = await startLmFront({ port, tiers });
-    await expect.poll(() => read(store, KEY), { timeout: 15_000 }).toEqual(value);
+    await eventually(() => read(store, KEY)).toEqual(value);
     expect(again.server.stats().hits).toBe(1);
     expect(store.stats().server).toMatchObject({ breaker: "closed", outages: 1 });
   });
@@ -222,7 +222,7 @@ describe("a server that fails", () => {
     });
     const store = open({ url });
     expect(await store.get(["a"])).toEqual([undefined]);
-    await expect.poll(() => store.stats().server.breaker).toBe("open");
+    await eventually(() => store.stats().server.breaker).toBe("open");
   });
 
   test("by a value longer than any block is a miss", async () => {
@@ -260,7 +260,7 @@ test("a signal ends a call in the middle, and the store goes on", async () => {
   await expect(reading).rejects.toThrow("enough");
   expect(store.stats().server.breaker).toBe("closed");
   const fine = open({ url: front.server.url });
-  await expect.poll(() => read(fine, KEY)).toHaveLength(MIB);
+  await eventually(() => read(fine, KEY)).toHaveLength(MIB);
 });
 
 test("options that cannot be used are named", () => {

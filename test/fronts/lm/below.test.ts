@@ -5,7 +5,7 @@ import { RamTier } from "../../../src/tiers/ram/ram-tier.ts";
 import { command } from "../../../src/wire/lm/header.ts";
 import { pseudoRandomBytes } from "../../support/bytes.ts";
 import { golden, packMetadata } from "../../support/lm.ts";
-import { type LmFront, startLmFront } from "../../support/lm-front.ts";
+import { type LmFront, eventually, startLmFront } from "../../support/lm-front.ts";
 
 const KEY = "m@1@0@44ea817d9387da2c@bfloat16";
 const MIB = 1024 ** 2;
@@ -118,7 +118,7 @@ test("a block that lies below suspends only its client, which is answered when i
   client.send(command.get, KEY);
   client.send(command.exist, KEY);
   client.send(command.get, "elsewhere");
-  await expect.poll(() => slow.reads.length).toBe(2);
+  await eventually(() => slow.reads.length).toBe(2);
   expect(await other.exists(KEY)).toBe(true);
   await other.miss("elsewhere");
   slow.endReads(true);
@@ -137,7 +137,7 @@ test("two clients that want it wait for one read", async () => {
   const [client, other] = [await front.client(), await front.client()];
   client.send(command.get, KEY);
   other.send(command.get, KEY);
-  await expect.poll(() => front.server.state.bytesIn).toBe(2 * 186);
+  await eventually(() => front.server.state.bytesIn).toBe(2 * 186);
   slow.endReads(true);
   for (const { raw } of [client, other])
     expect((await raw.bytes(36 + MIB)).subarray(36).equals(value)).toBe(true);
@@ -149,7 +149,7 @@ test("a block that can't be read is a miss", async () => {
   slow.block(KEY, value);
   const client = await front.client();
   client.send(command.get, KEY);
-  await expect.poll(() => slow.reads.length).toBe(2);
+  await eventually(() => slow.reads.length).toBe(2);
   slow.endReads(false);
   await client.reply(400);
   await client.settled();
@@ -160,10 +160,10 @@ test("a client that leaves while its block comes leaves nothing held", async () 
   slow.block(KEY, value);
   const client = await front.client();
   client.send(command.get, KEY);
-  await expect.poll(() => slow.reads.length).toBe(2);
+  await eventually(() => slow.reads.length).toBe(2);
   client.close();
   slow.endReads(true);
-  await expect.poll(() => front.server.state.connections.size).toBe(0);
+  await eventually(() => front.server.state.connections.size).toBe(0);
   ram.clear();
   expect(ram.slots.count).toBe(0);
 });
@@ -195,7 +195,7 @@ test("metadata below that describes several groups, or another length, is absent
   slow.rows.at(-1)!.value = packMetadata(5, golden);
   const client = await front.client();
   client.send(command.get, "other");
-  await expect.poll(() => slow.reads.length).toBe(2);
+  await eventually(() => slow.reads.length).toBe(2);
   slow.endReads(true);
   await client.reply(400);
 });
@@ -205,7 +205,7 @@ test("a value waits while the tier below can take none, but not for ever", async
   const client = await front.client();
   slow.full = true;
   client.put(KEY, value);
-  await expect.poll(() => front.server.state.waiting.size).toBe(1);
+  await eventually(() => front.server.state.waiting.size).toBe(1);
   slow.full = false;
   slow.onRoom?.();
   await client.hit(KEY, value);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { command } from "../../../src/wire/lm/header.ts";
 import { pseudoRandomBytes } from "../../support/bytes.ts";
 import { type Description, blob, generations, golden, packMetadata } from "../../support/lm.ts";
-import { startLmFront } from "../../support/lm-front.ts";
+import { eventually, startLmFront } from "../../support/lm-front.ts";
 
 const KEY = "m@1@0@44ea817d9387da2c@bfloat16";
 
@@ -134,7 +134,7 @@ describe("blocks that come one way and are read the other", () => {
     lm.put(KEY, pseudoRandomBytes(64));
     await lm.settled();
     expect(await resp.ask("PEXPIRE", `${KEY}kv_bytes`, 1)).toBe(1);
-    await expect.poll(() => lm.exists(KEY)).toBe(false);
+    await eventually(() => lm.exists(KEY)).toBe(false);
     await lm.miss(KEY);
     expect(front.ram.entries.count).toBe(0);
   });

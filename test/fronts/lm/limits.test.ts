@@ -8,7 +8,7 @@ import { RamTier } from "../../../src/tiers/ram/ram-tier.ts";
 import { command } from "../../../src/wire/lm/header.ts";
 import { pseudoRandomBytes } from "../../support/bytes.ts";
 import { packPut, packRequest } from "../../support/lm.ts";
-import { startLmFront } from "../../support/lm-front.ts";
+import { eventually, startLmFront } from "../../support/lm-front.ts";
 
 const KEY = "m@1@0@44ea817d9387da2c@bfloat16";
 const MIB = 1024 ** 2;
@@ -38,7 +38,7 @@ describe("a reply", () => {
       }
     });
     socket.write(packRequest(command.get, KEY));
-    await expect.poll(() => sizes.length === 50 && left === 0).toBe(true);
+    await eventually(() => sizes.length === 50 && left === 0).toBe(true);
     for (const size of sizes) expect(size).toBeGreaterThanOrEqual(36);
   });
 
@@ -54,7 +54,7 @@ describe("a reply", () => {
     client.raw.socket.pause();
     for (let round = 0; round < 64; round++) client.send(command.get, KEY);
     const [connection] = front.server.state.connections;
-    await expect.poll(() => connection.unwrittenBytes).toBeGreaterThan(0);
+    await eventually(() => connection.unwrittenBytes).toBeGreaterThan(0);
     const most = (): number => connection.unwrittenBytes;
     expect(most()).toBeLessThanOrEqual(5 * MIB + 36);
     await expect
@@ -77,7 +77,7 @@ describe("a reply", () => {
     await client.settled();
     client.raw.socket.pause();
     for (let round = 0; round < 20; round++) client.send(command.get, KEY);
-    await expect.poll(() => front.server.stats().gets).toBe(20);
+    await eventually(() => front.server.stats().gets).toBe(20);
     await front.expectNothingLeft();
   });
 });
@@ -89,9 +89,9 @@ describe("a value that stops amid", () => {
     client.put(KEY, value);
     await client.settled();
     client.raw.raw(packPut(KEY, pseudoRandomBytes(MIB, 2)).subarray(0, 600_000));
-    await expect.poll(() => front.ram.fillingBytes).toBeGreaterThan(MIB);
+    await eventually(() => front.ram.fillingBytes).toBeGreaterThan(MIB);
     client.close();
-    await expect.poll(() => front.ram.fillingBytes).toBe(0);
+    await eventually(() => front.ram.fillingBytes).toBe(0);
     await other.hit(KEY, value);
     await front.expectNothingLeft();
   });
@@ -101,7 +101,7 @@ describe("a value that stops amid", () => {
     const front = await startLmFront({ limits: { stallMs: 5000 } }, { clock });
     const client = await front.client();
     client.raw.raw(packPut(KEY, value).subarray(0, 1000));
-    await expect.poll(() => front.ram.fillingBytes).toBeGreaterThan(MIB);
+    await eventually(() => front.ram.fillingBytes).toBeGreaterThan(MIB);
     clock.advance(6000);
     await client.raw.ended();
     await front.expectNothingLeft();
@@ -112,7 +112,7 @@ describe("a value that stops amid", () => {
     const front = await startLmFront({ limits: { stallMs: 5000 } }, { clock });
     const client = await front.client();
     client.raw.raw(packRequest(command.get, KEY).subarray(0, 20));
-    await expect.poll(() => front.server.stats().bytesIn).toBe(20);
+    await eventually(() => front.server.stats().bytesIn).toBe(20);
     clock.advance(6000);
     await client.raw.ended();
   });
@@ -141,7 +141,7 @@ describe("limits", () => {
     await clients[0].miss(KEY);
     expect(front.server.stats().clients).toEqual({ connected: 2, max: 2, rejected: 1 });
     clients[1].close();
-    await expect.poll(() => front.server.state.connections.size).toBe(1);
+    await eventually(() => front.server.state.connections.size).toBe(1);
     await (await front.client()).miss(KEY);
   });
 
@@ -194,7 +194,7 @@ describe("limits", () => {
     for (const slot of held) ram.slots.retain(slot);
     const large = pseudoRandomBytes(4 * MIB);
     client.put("waits", large);
-    await expect.poll(() => front.server.state.waiting.size).toBe(1);
+    await eventually(() => front.server.state.waiting.size).toBe(1);
     for (const slot of held) ram.slots.release(slot);
     await client.hit("waits", large);
     expect(front.server.stats().dropped).toBe(0);
@@ -204,7 +204,7 @@ describe("limits", () => {
       if (ram.entries.isPresent(entry)) held.push(ram.entries.slot(entry));
     for (const slot of held) ram.slots.retain(slot);
     client.put("dropped", large);
-    await expect.poll(() => front.server.state.waiting.size).toBe(1);
+    await eventually(() => front.server.state.waiting.size).toBe(1);
     clock.advance(1500);
     await client.miss("dropped");
     expect(front.server.stats().dropped).toBe(1);
@@ -222,7 +222,7 @@ describe("the server", () => {
     await idle.settled();
     const put = packPut(KEY, value);
     busy.raw.raw(put.subarray(0, 500_000));
-    await expect.poll(() => front.ram.fillingBytes).toBeGreaterThan(0);
+    await eventually(() => front.ram.fillingBytes).toBeGreaterThan(0);
     const closed = front.server.close(10_000);
     await idle.raw.ended();
     busy.raw.raw(put.subarray(500_000));
