@@ -40,6 +40,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import("./commands/keys.ts"),
   },
   {
+    name: "ssd",
+    summary: "check, repair, compact, export or import a data directory",
+    load: () => import("./commands/ssd.ts"),
+  },
+  {
     name: "bench",
     summary: "a short load through the socket, bytes verified",
     load: () => import("./commands/bench.ts"),

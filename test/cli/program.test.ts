@@ -67,7 +67,18 @@ describe("help", () => {
     for (const { name } of verbs) expect(out).toMatch(new RegExp(`^  ${name} `, "m"));
   });
 
-  const nested = ["config check", "config show", "config schema", "trace replay", "trace info"];
+  const nested = [
+    "config check",
+    "config show",
+    "config schema",
+    "trace replay",
+    "trace info",
+    "ssd check",
+    "ssd repair",
+    "ssd compact",
+    "ssd export",
+    "ssd import",
+  ];
   test.each([...verbs.map(({ name }) => name), ...nested])("%s has an example", async (verb) => {
     const { code, out } = await run([...verb.split(" "), "--help"]);
     expect(code).toBe(0);

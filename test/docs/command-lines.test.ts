@@ -8,7 +8,7 @@ import { documents, fenced, root } from "./markdown.ts";
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   scripts: Record<string, string>;
 };
-const groups = new Set(["config", "trace"]);
+const groups = new Set(["config", "trace", "ssd"]);
 const lines = [
   ...new Set(
     documents().flatMap(({ text }) => fenced(text, "sh").flatMap((block) => block.split("\n"))),
