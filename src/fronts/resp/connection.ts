@@ -410,7 +410,8 @@ export class RespConnection implements Reader, RequestReceiver {
   #goOn(): void {
     if (this.#socket === undefined || !this.#decoder.suspended) return;
     this.#beginTurn(0);
-    this.#hasMovedOn = true;
+    // In the middle of a value there is nothing to decode.
+    if (!this.#decoder.inBody) this.#hasMovedOn = true;
     this.#decoder.resume();
     if (this.#endTurn()) this.#socket?.resume();
   }

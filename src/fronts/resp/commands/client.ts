@@ -6,7 +6,13 @@ import type { Session } from "../session.ts";
 function describe(session: Session): string {
   const { front, connection, transaction } = session;
   const now = front.now();
-  const flags = session.monitoring ? "O" : transaction?.open === true ? "x" : "N";
+  const flags = session.monitoring
+    ? "O"
+    : transaction?.open === true
+      ? "x"
+      : connection.isWaiting
+        ? "b"
+        : "N";
   const fields = {
     id: session.id,
     addr: connection.address,

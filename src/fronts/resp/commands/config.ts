@@ -54,7 +54,7 @@ function resetStatistics({ front, reply }: Session): void {
   front.hits = front.misses = 0;
   front.commandsProcessed = front.errorReplies = 0;
   front.connectionsAccepted = front.connectionsRejected = front.protocolErrors = 0;
-  front.bytesIn = front.bytesOut = front.valuesDropped = 0;
+  front.bytesIn = front.bytesOut = front.valuesDropped = front.tierTimeouts = 0;
   front.ram.counters.reset();
   for (const command of front.commands.all) {
     command.calls = command.rejected = 0;
