@@ -83,10 +83,11 @@ export class LmBlocks {
     this.#tiers.read(this.#value, bringing);
   }
 
-  /** The found block was reported present. */
+  /** The found block was reported present, and will probably be asked for. */
   protect(): void {
     this.#tiers.protect(this.#metadata);
     this.#tiers.protect(this.#value);
+    this.#tiers.prefetch([this.#metadata, this.#value]);
   }
 
   /** A slot for the value that a PUT announces, or TOO_LARGE, or NO_ROOM for now. */

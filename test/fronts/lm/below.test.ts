@@ -214,3 +214,15 @@ test("a value waits while the tier below can take none, but not for ever", async
   await client.hit("late", value);
   expect(front.server.stats().dropped).toBe(0);
 });
+
+test("a block that was reported present is read ahead", async () => {
+  const { front, slow, ram } = await start();
+  slow.block(KEY, pseudoRandomBytes(500_000));
+  const client = await front.client();
+  expect(await client.exists(KEY)).toBe(true);
+  await eventually(() => slow.reads.length).toBe(2);
+  slow.endReads(true);
+  await eventually(() => ram.entries.count).toBe(2);
+  await client.hit(KEY, pseudoRandomBytes(500_000));
+  expect(slow.reads).toHaveLength(0);
+});
