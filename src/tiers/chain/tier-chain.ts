@@ -111,12 +111,38 @@ export class TierChain implements RamObserver {
   }
 
   isPinned(place: number): boolean {
-    return place > 0 ? this.ram.entries.pinned(place) : this.lower!.isPinned(-place);
+    if (place < 0) return this.lower!.isPinned(-place);
+    if (this.ram.entries.pinned(place)) return true;
+    const key = this.key(place);
+    const row = this.lower?.locate(key, 0, key.length, this.keyspace(place)) ?? 0;
+    return row !== 0 && this.lower!.isPinned(row);
   }
 
+  /**
+   * Pins the key wherever it is, and the other half of its pair: pinned keys do not leave the store for
+   * want of room. What is pinned and stands below may still leave RAM.
+   */
   setPinned(place: number, pinned: boolean): void {
-    if (place > 0) this.ram.setPinned(place, pinned);
-    else this.lower!.setPinned(-place, pinned);
+    const key = this.key(place);
+    const keyspace = this.keyspace(place);
+    const other = partnerKey(key, 0, key.length);
+    for (const each of other === undefined ? [key] : [key, other]) {
+      const entry = this.ram.find(each, 0, each.length, keyspace);
+      if (entry !== 0) this.ram.setPinned(entry, pinned);
+      const row = this.lower?.locate(each, 0, each.length, keyspace) ?? 0;
+      if (row !== 0) this.lower!.setPinned(row, pinned);
+    }
+  }
+
+  /**
+   * Lets an entry leave RAM, with the other half of its pair, if both can be read below. Returns
+   * whether it has left.
+   */
+  demote(entry: number): boolean {
+    const partner = this.ram.entries.partner(entry);
+    if (!this.isKept(entry) || (partner !== 0 && !this.isKept(partner))) return false;
+    this.ram.demote(entry);
+    return true;
   }
 
   hits(place: number): number {
@@ -302,6 +328,12 @@ export class TierChain implements RamObserver {
   expiryChanged(entry: number): void {
     const at = this.ram.entries.expiresAt(entry);
     this.#row(entry, (row) => this.lower!.setExpiry(row, at));
+  }
+
+  isKept(entry: number): boolean {
+    const { slots, entries } = this.ram;
+    const key = slots.key(entries.slot(entry));
+    return (this.lower?.find(key, 0, key.length, entries.keyspace(entry)) ?? 0) !== 0;
   }
 
   #row(entry: number, act: (row: number) => void): void {

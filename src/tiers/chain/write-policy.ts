@@ -37,8 +37,14 @@ export function createWritePolicy(mode: WriteMode, options: WritePolicyOptions):
 }
 
 function writeDown({ ram, lower }: WritePolicyOptions, entry: number): void {
-  const { entries } = ram;
-  lower.write(ram, entries.slot(entry), entries.keyspace(entry), entries.expiresAt(entry));
+  const { entries, slots } = ram;
+  const slot = entries.slot(entry);
+  const keyspace = entries.keyspace(entry);
+  lower.write(ram, slot, keyspace, entries.expiresAt(entry));
+  if (!entries.pinned(entry)) return;
+  const key = slots.key(slot);
+  const row = lower.locate(key, 0, key.length, keyspace);
+  if (row !== 0) lower.setPinned(row, true);
 }
 
 /** Drops what the lower tier has under the entry's key. */
@@ -46,7 +52,9 @@ function forgetBelow({ ram, lower }: WritePolicyOptions, entry: number): void {
   const { entries, slots } = ram;
   const key = slots.key(entries.slot(entry));
   const row = lower.locate(key, 0, key.length, entries.keyspace(entry));
-  if (row !== 0) lower.remove(row);
+  if (row === 0) return;
+  if (lower.isPinned(row)) ram.setPinned(entry, true);
+  lower.remove(row);
 }
 
 class SelectiveWrites implements WritePolicy {

@@ -32,6 +32,8 @@ export interface RamObserver {
   forgotten(entry: number, why: ForgetReason): void;
   /** The expiry of an entry was changed after it was published. */
   expiryChanged(entry: number): void;
+  /** Whether the entry's value can be read elsewhere as well: then it may leave RAM although it is pinned. */
+  isKept(entry: number): boolean;
 }
 
 export type ForgetReason = "evicted" | "expired" | "removed";
@@ -278,11 +280,19 @@ export class RamTier {
     if (this.#changeExpiry(entry, at)) this.observer?.expiryChanged(entry);
   }
 
-  /** Pinned entries are never evicted; they still expire and can be deleted. */
+  /**
+   * Pinned entries are not evicted, unless they are kept elsewhere too; they still expire and can be
+   * deleted.
+   */
   setPinned(entry: number, pinned: boolean): void {
     if (this.entries.pinned(entry) === pinned) return;
     this.entries.setPinned(entry, pinned);
     this.#pinned += pinned ? 1 : -1;
+  }
+
+  /** Lets an entry that is kept elsewhere leave, and the other half of its pair: no eviction, no removal. */
+  demote(entry: number): void {
+    this.#dropPair(entry, "evicted");
   }
 
   /** Drops the entry and the other half of its pair. */
@@ -366,11 +376,20 @@ export class RamTier {
   }
 
   #mustStay(entry: number): boolean {
+    const partner = this.entries.partner(entry);
+    const isPinned = this.entries.pinned(entry) || (partner !== 0 && this.entries.pinned(partner));
     return (
-      this.entries.pinned(entry) ||
+      (isPinned && !this.#isKept(entry, partner)) ||
       this.entries.protectedUntil(entry) > this.#tick() ||
       this.slots.references(this.entries.slot(entry)) > 1
     );
+  }
+
+  /** Whether the entry and its partner, if it has one, are kept elsewhere. */
+  #isKept(entry: number, partner: number): boolean {
+    const { observer } = this;
+    if (observer === undefined) return false;
+    return observer.isKept(entry) && (partner === 0 || observer.isKept(partner));
   }
 
   #makeRoomForOne(): boolean {

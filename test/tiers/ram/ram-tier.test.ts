@@ -228,6 +228,44 @@ describe("eviction", () => {
     expect(find(tier, "b")).not.toBe(0);
   });
 
+  test("takes what is pinned when it is kept elsewhere too, but no pair of which one half is not", () => {
+    const tier = new RamTier({ capacityBytes: 8 * MIB, maxBlocks: 3 });
+    const kept = new Set<number>();
+    tier.observer = {
+      published: () => undefined,
+      wasRead: () => undefined,
+      forgotten: () => undefined,
+      expiryChanged: () => undefined,
+      isKept: (entry) => kept.has(entry),
+    };
+    const [kv, meta] = ["m@1@0@a@bf16kv_bytes", "m@1@0@a@bf16metadata"];
+    for (const name of ["a", kv, meta])
+      tier.setPinned(put(tier, name, Buffer.from(name)), name !== meta);
+    kept.add(find(tier, kv));
+    expect(put(tier, "b", Buffer.from("b"))).toBe(0);
+    kept.add(find(tier, meta));
+    expect(put(tier, "b", Buffer.from("b"))).toBeGreaterThan(0);
+    expect(["a", kv, meta].map((name) => find(tier, name) !== 0)).toEqual([true, false, false]);
+  });
+
+  test("lets an entry leave with its pair on demand, which is neither eviction nor removal", () => {
+    const tier = new RamTier({ capacityBytes: 8 * MIB });
+    const gone: [number, string][] = [];
+    tier.observer = {
+      published: () => undefined,
+      wasRead: () => undefined,
+      forgotten: (entry, why) => gone.push([entry, why]),
+      expiryChanged: () => undefined,
+      isKept: () => true,
+    };
+    const [kv, meta] = ["m@1@0@a@bf16kv_bytes", "m@1@0@a@bf16metadata"];
+    const entries = [kv, meta].map((name) => put(tier, name, Buffer.from(name)));
+    tier.demote(entries[0]);
+    expect(gone).toEqual(entries.map((entry) => [entry, "evicted"]));
+    expect([find(tier, kv), find(tier, meta)]).toEqual([0, 0]);
+    expect([tier.counters.evicted, tier.usedBytes]).toEqual([0, 0]);
+  });
+
   test("keeps its promise to what is stored when the policy is changed", () => {
     const tier = new RamTier({ capacityBytes: 8 * MIB, maxBlocks: 3 });
     for (const name of ["a", "b", "c"]) put(tier, name, Buffer.from(name));

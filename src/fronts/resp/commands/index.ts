@@ -15,6 +15,7 @@ import { scanCommands } from "./scan.ts";
 import { scriptingCommands } from "./scripting.ts";
 import { serverCommands } from "./server.ts";
 import { stringCommands } from "./strings.ts";
+import { tierCommands } from "./tiers.ts";
 import { transactionCommands } from "./transactions.ts";
 
 /** Every command of the RESP front. */
@@ -36,4 +37,5 @@ export const commandSpecs: readonly CommandSpec[] = [
   ...clusterCommands,
   ...scriptingCommands,
   ...keepwarmCommands,
+  ...tierCommands,
 ];
