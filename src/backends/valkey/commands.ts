@@ -17,6 +17,8 @@ export interface Call {
 export interface Turn {
   readonly connection: RespConnection;
   readonly options: CallOptions;
+  /** Tells the length of the value that was moved. */
+  moved(bytes: number): void;
   /** To be called before each command: a slot that is on its way needs ASKING. */
   prepare(): void;
 }
@@ -64,7 +66,7 @@ export class Commands {
   value<T>(name: Buffer, call: Call, bytes: number, make: (turn: Turn) => Promise<T>): Promise<T> {
     return this.#follow(name, call, true, (node, asking) =>
       node.value({ ...call, bytes }, (connection, deadlineMs) =>
-        make(turnOn(connection, deadlineMs, call, asking)),
+        make(turnOn(node, connection, deadlineMs, call, asking)),
       ),
     );
   }
@@ -152,7 +154,7 @@ export class Commands {
     try {
       return await this.#follow(name, call, repeatable, (node, asking) =>
         node.lookup(call, (connection, deadlineMs) => {
-          const turn = turnOn(connection, deadlineMs, call, asking);
+          const turn = turnOn(node, connection, deadlineMs, call, asking);
           turn.prepare();
           return connection.command(args, turn.options);
         }),
@@ -204,6 +206,7 @@ export class Commands {
 }
 
 function turnOn(
+  node: ValkeyNode,
   connection: RespConnection,
   deadlineMs: number,
   { signal }: Call,
@@ -212,7 +215,7 @@ function turnOn(
   const options = { deadlineMs, signal };
   // What becomes of ASKING shows in the reply of the command behind it.
   const prepare = () => void (asking && connection.command(["ASKING"], options).catch(() => {}));
-  return { connection, options, prepare };
+  return { connection, options, moved: (bytes) => node.moved(bytes), prepare };
 }
 
 function isRedirection({ code }: ReplyError): boolean {

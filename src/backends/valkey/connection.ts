@@ -64,7 +64,8 @@ export class RespConnection {
   /** Calls in order; those before `#head` are answered. */
   #calls: Waiting[] = [];
   #head = 0;
-  #corked = false;
+  /** What leaves at the end of this turn of the event loop. */
+  #outgoing: Uint8Array[] = [];
   #broken: KeepwarmError | undefined;
   #drained: (() => void) | undefined;
 
@@ -229,15 +230,16 @@ export class RespConnection {
 
   /** Everything that is sent in one turn of the event loop leaves in one write. */
   #send(pieces: readonly Uint8Array[]): void {
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
+    if (this.#outgoing.length === 0) process.nextTick(() => this.#flush());
+    for (const piece of pieces) this.#outgoing.push(piece);
+  }
+
+  #flush(): void {
+    const pieces = joinSmall(this.#outgoing);
+    this.#outgoing = [];
+    if (pieces.length > 1) this.#socket.cork();
     for (const piece of pieces) this.#socket.write(piece);
+    if (pieces.length > 1) this.#socket.uncork();
   }
 
   /** The oldest call, which has its reply now. */
@@ -268,7 +270,7 @@ export class RespConnection {
   #giveUp(waiting: Waiting, reason: unknown): void {
     waiting.reject(reason);
     const landing = this.#calls[this.#head] === waiting && this.#decoder.landing;
-    if (landing || this.#socket.writableLength > 0)
+    if (landing || this.#outgoing.length > 0 || this.#socket.writableLength > 0)
       this.#break(this.#lost("a call was given up in the middle of its value"));
     else {
       waiting.into = null;
@@ -297,6 +299,7 @@ export class RespConnection {
     const open = this.#calls.slice(this.#head);
     this.#calls = [];
     this.#head = 0;
+    this.#outgoing = [];
     this.#deadlines.clear();
     this.#socket.destroy();
     for (const waiting of open) waiting.reject(error);
@@ -312,6 +315,24 @@ export class RespConnection {
         : "Check that the server runs there: `keepwarm serve` starts one.",
     });
   }
+}
+
+/** Pieces shorter than this are worth copying to make fewer of them. */
+const smallBytes = 1024;
+
+/** The same bytes, with neighbours that are small in one piece. */
+function joinSmall(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (pieces.length < 2) return pieces;
+  const joined: Uint8Array[] = [];
+  let from = 0;
+  for (let at = 0; at <= pieces.length; at++) {
+    if (at < pieces.length && pieces[at].length < smallBytes) continue;
+    if (at > from)
+      joined.push(at === from + 1 ? pieces[from] : Buffer.concat(pieces.slice(from, at)));
+    if (at < pieces.length) joined.push(pieces[at]);
+    from = at + 1;
+  }
+  return joined;
 }
 
 function isCertificateError(error: unknown): boolean {

@@ -22,6 +22,13 @@ interface Lane {
   inFlight: number;
 }
 
+/**
+ * Small values share a connection, up to so many bytes of them: then one read brings several. Large
+ * ones are spread, since a server makes its replies on one connection at once.
+ */
+const packedBytes = 512 * 1024;
+const mostPacked = 32;
+
 /** A server that refuses one connection more, and serves the others, is not asked all the time. */
 const reconnectPauseMs = 250;
 
@@ -34,6 +41,8 @@ export class Lanes {
   readonly queue: JobQueue;
   readonly #options: LanesOptions;
   readonly #lanes: Lane[];
+  /** Length of the values that were moved lately. */
+  #typicalBytes = Infinity;
   #closed = false;
 
   constructor(options: LanesOptions) {
@@ -56,9 +65,20 @@ export class Lanes {
     return this.#lanes.reduce((sum, { inFlight }) => sum + inFlight, 0);
   }
 
+  /** A value of this length was moved. */
+  moved(bytes: number): void {
+    this.#typicalBytes =
+      this.#typicalBytes === Infinity
+        ? bytes
+        : this.#typicalBytes + (bytes - this.#typicalBytes) / 16;
+  }
+
   submit(job: Job): void {
-    this.queue.add(job);
-    this.#pump();
+    const lane = this.queue.length === 0 ? this.#freest() : undefined;
+    if (lane === undefined) {
+      this.queue.add(job);
+      this.#pump();
+    } else void this.#run(lane, lane.connection!, job);
   }
 
   /** Takes over a connection that somebody else has made; false when there is no need of it. */
@@ -93,11 +113,15 @@ export class Lanes {
     }
   }
 
+  /** The connection with the least to do; while values are small, the one with the most. */
   #freest(): Lane | undefined {
+    const packed = Math.min(Math.floor(packedBytes / this.#typicalBytes), mostPacked);
+    const packing = packed > this.#options.depth;
+    const depth = packing ? packed : this.#options.depth;
     let best: Lane | undefined;
     for (const lane of this.#lanes) {
-      if (!lane.connection?.usable || lane.inFlight >= this.#options.depth) continue;
-      if (best === undefined || lane.inFlight < best.inFlight) best = lane;
+      if (!lane.connection?.usable || lane.inFlight >= depth) continue;
+      if (best === undefined || lane.inFlight > best.inFlight === packing) best = lane;
     }
     return best;
   }

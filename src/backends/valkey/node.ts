@@ -97,6 +97,11 @@ export class ValkeyNode {
     return this.#submit(this.#values, call, make);
   }
 
+  /** A value of this length was read or written. */
+  moved(bytes: number): void {
+    this.#values.moved(bytes);
+  }
+
   /** Makes a call, or a pipeline of calls, whose requests and replies are small. */
   lookup<T>(
     call: NodeCall,

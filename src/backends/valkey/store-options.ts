@@ -30,6 +30,11 @@ export interface ValkeyStoreOptions {
   readonly prefix?: string | undefined;
   /** Milliseconds until a block is forgotten whose `put` names no time. Default never. */
   readonly ttlMs?: number | undefined;
+  /**
+   * Whether a `get` also asks for the time that each block has left, so that a tier above forgets it
+   * in time. Worth turning off for small blocks where nothing expires. Default true.
+   */
+  readonly readTtl?: boolean | undefined;
   /** Connections for values to each server; one more carries look-ups. Default 4, sensibly 1 to 16. */
   readonly connections?: number | undefined;
   /** Values in flight on each of them. Default 2, sensibly 1 to 8. */
@@ -72,6 +77,7 @@ export interface StoreSettings extends Readonly<Numbers> {
   readonly format: ValkeyFormat;
   readonly prefix: string;
   readonly ttlMs: number | undefined;
+  readonly readTtl: boolean;
   readonly logger: Logger;
 }
 
@@ -119,6 +125,7 @@ export function resolveStoreOptions(options: ValkeyStoreOptions): StoreSettings 
     format: asked.format ?? "native",
     prefix: asked.prefix ?? "",
     ttlMs,
+    readTtl: asked.readTtl ?? true,
     logger: asked.logger ?? silentLogger,
   };
 }

@@ -28,6 +28,7 @@ const readers: Readonly<Record<string, Reader>> = {
   db: (into, value) => (into.database = wholeNumber("db", value)),
   prefix: (into, value) => (into.prefix = value),
   ttl: (into, value) => (into.ttlMs = parseDuration(value)),
+  "read-ttl": (into, value) => (into.readTtl = isTrue(value)),
   connections: (into, value) => (into.connections = wholeNumber("connections", value)),
   depth: (into, value) => (into.pipelineDepth = wholeNumber("depth", value)),
   deadline: (into, value) => (into.deadlineMs = parseDuration(value)),

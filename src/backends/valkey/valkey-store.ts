@@ -88,7 +88,7 @@ export class ValkeyStore implements BlockStore {
     this.#settings = settings;
     this.#topology = createTopology(settings);
     this.#commands = new Commands(this.#topology);
-    this.#layout = createLayout(settings.format, settings.prefix, this.#commands);
+    this.#layout = createLayout(settings, this.#commands);
     this.#pool = new MemoryPool(settings.recycleBytes);
     this.capabilities = Object.freeze({
       persistent: true,

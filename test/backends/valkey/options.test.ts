@@ -41,11 +41,12 @@ test("a refusal does not repeat the password", () => {
 
 test("the query of a URL holds options, and those given beside it go before", () => {
   const url =
-    "redis://h/?db=2&prefix=kw:&ttl=1h&connections=3&depth=5&deadline=2s&connect-deadline=300ms&queue-size=1MiB&servername=cache&insecure=true";
+    "redis://h/?db=2&prefix=kw:&ttl=1h&connections=3&depth=5&deadline=2s&connect-deadline=300ms&queue-size=1MiB&servername=cache&insecure=true&read-ttl=no";
   expect(resolveStoreOptions({ url, connections: 7, prefix: undefined })).toMatchObject({
     database: 2,
     prefix: "kw:",
     ttlMs: 3_600_000,
+    readTtl: false,
     connections: 7,
     pipelineDepth: 5,
     deadlineMs: 2000,

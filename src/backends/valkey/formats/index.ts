@@ -5,13 +5,23 @@ import type { HicacheFormat, ValkeyFormat } from "./options.ts";
 import { PairLayout } from "./pair.ts";
 import { SingleLayout } from "./single.ts";
 
-/** How a format lays blocks out, all under `prefix`. */
-export function createLayout(format: ValkeyFormat, prefix: string, commands: Commands): Layout {
-  if (format === "lmcache-pair") return new PairLayout(commands, prefix, { name: format });
-  if (typeof format === "string")
-    return new SingleLayout(commands, new KeyNames(prefix), format === "native");
-  if (format.name === "lmcache-pair") return new PairLayout(commands, prefix, format);
-  return new SingleLayout(commands, new KeyNames(prefix + hicachePrefix(format)), false);
+export interface LayoutOptions {
+  readonly format: ValkeyFormat;
+  /** Before each name. */
+  readonly prefix: string;
+  /** Whether a read asks for the time that a block has left. */
+  readonly readTtl: boolean;
+}
+
+/** How a format lays blocks out. */
+export function createLayout(
+  { format, prefix, readTtl }: LayoutOptions,
+  commands: Commands,
+): Layout {
+  const { name, ...rest } = typeof format === "string" ? { name: format } : format;
+  if (name === "lmcache-pair") return new PairLayout(commands, prefix, { name, ...rest }, readTtl);
+  const before = name === "hicache" ? prefix + hicachePrefix({ name, ...rest }) : prefix;
+  return new SingleLayout(commands, new KeyNames(before), name === "native", readTtl);
 }
 
 /** What SGLang HiCache's Valkey backend puts before a page's key. */

@@ -21,13 +21,15 @@ export class PairLayout implements Layout {
   readonly overheadBytes = 0;
   readonly framed = false;
   readonly #commands: Commands;
+  readonly #readTtl: boolean;
   readonly #values: KeyNames;
   readonly #metadata: KeyNames;
   readonly #describe: NonNullable<LmcachePairFormat["describe"]>;
 
-  constructor(commands: Commands, prefix: string, format: LmcachePairFormat) {
+  constructor(commands: Commands, prefix: string, format: LmcachePairFormat, readTtl: boolean) {
     const [before, after] = endings[format.generation ?? "redis"];
     this.#commands = commands;
+    this.#readTtl = readTtl;
     this.#values = new KeyNames(prefix + before, `${after}kv_bytes`);
     this.#metadata = new KeyNames(prefix + before, `${after}metadata`);
     this.#describe = format.describe ?? ((_, bytes) => describeBytes(bytes));
@@ -46,7 +48,13 @@ export class PairLayout implements Layout {
       torn = bytes !== length;
       return torn ? undefined : place(bytes);
     };
-    const fetched = await fetchValue(this.#commands, this.valueName(key), exactly, call);
+    const fetched = await fetchValue(
+      this.#commands,
+      this.valueName(key),
+      exactly,
+      call,
+      this.#readTtl,
+    );
     if (fetched === "absent") {
       // Metadata whose bytes were evicted promises what nobody has: LMCache removes it as well.
       forget(this.#commands, metadataName, call);

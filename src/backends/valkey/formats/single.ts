@@ -11,16 +11,24 @@ export class SingleLayout implements Layout {
   readonly framed: boolean;
   readonly #commands: Commands;
   readonly #names: KeyNames;
+  readonly #readTtl: boolean;
 
-  constructor(commands: Commands, names: KeyNames, framed: boolean) {
+  constructor(commands: Commands, names: KeyNames, framed: boolean, readTtl: boolean) {
     this.#commands = commands;
     this.#names = names;
     this.framed = framed;
+    this.#readTtl = readTtl;
     this.overheadBytes = framed ? 2048 : 0;
   }
 
   async read(key: BlockKey, place: Place, call: Call): Promise<Found | NotFound> {
-    const fetched = await fetchValue(this.#commands, this.valueName(key), place, call);
+    const fetched = await fetchValue(
+      this.#commands,
+      this.valueName(key),
+      place,
+      call,
+      this.#readTtl,
+    );
     if (typeof fetched === "string") return fetched;
     const { memory, bytes, ttlMs } = fetched;
     if (!this.framed) return { value: memory.subarray(0, bytes), memory, ttlMs };

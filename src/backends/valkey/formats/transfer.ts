@@ -11,21 +11,31 @@ interface Fetched {
   readonly ttlMs: number | undefined;
 }
 
-/** Reads a value and the time it has left, in one round trip. */
+/** Reads a value and, if asked to, the time it has left, in one round trip. */
 export async function fetchValue(
   commands: Commands,
   name: Buffer,
   place: Place,
   call: Call,
+  readTtl: boolean,
 ): Promise<Fetched | "absent" | "refused"> {
   let memory: Uint8Array | undefined;
-  const remember = (length: number) => (memory = place(length));
-  const [outcome, pttl] = await commands.value(name, call, 0, (turn) => {
-    turn.prepare();
-    const value = turn.connection.getTo(name, remember, turn.options);
-    turn.prepare();
-    return Promise.all([value, turn.connection.command(["PTTL", name], turn.options)]);
-  });
+  const [outcome, pttl] = await commands.value(
+    name,
+    call,
+    0,
+    async (turn): Promise<[number | "absent" | "refused", Reply]> => {
+      const remember = (length: number) => {
+        turn.moved(length);
+        return (memory = place(length));
+      };
+      turn.prepare();
+      const value = turn.connection.getTo(name, remember, turn.options);
+      if (!readTtl) return [await value, -1];
+      turn.prepare();
+      return Promise.all([value, turn.connection.command(["PTTL", name], turn.options)]);
+    },
+  );
   if (typeof outcome === "string") return outcome;
   // An empty value asks for no memory.
   return { memory: memory ?? new Uint8Array(0), bytes: outcome, ttlMs: timeLeft(pttl) };
@@ -50,6 +60,7 @@ export async function storeValue(
   const bytes = parts.reduce((sum, part) => sum + part.length, 0);
   const reply = await commands.value(name, call, Math.max(bytes, 1), (turn) => {
     turn.prepare();
+    turn.moved(bytes);
     return turn.connection.command(args, turn.options);
   });
   return reply === null ? "exists" : "stored";
