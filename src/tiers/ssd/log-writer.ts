@@ -24,6 +24,8 @@ const GATHER_BYTES = 1024 ** 2;
 
 /** What the writer tells its owner. */
 export interface LogWriterOwner {
+  /** The item as it is to be written now; `undefined` when what was to move is there no more. */
+  moving(item: LogItem): LogItem | undefined;
   /** The item is on the disk, `position` bytes into the segment. */
   written(item: LogItem, segment: Segment, position: number, checksum: bigint): void;
   /** The item will not be written. */
@@ -63,10 +65,12 @@ export class LogWriter {
   readonly #moves: LogItem[] = [];
   #queuedBytes = 0;
   readonly #frames: Frame[] = [];
+  /** Items that wait for memory, on their way from the queue to a frame. */
+  #building: readonly LogItem[] = [];
   /** Segments that take no more frames and whose last ones are under way. */
   readonly #ending: Segment[] = [];
-  /** Items stand in the queue again that failed: it is not in order any more. */
-  #hasRetries = false;
+  /** Frames that could not be written. */
+  #failures = 0;
   #running = false;
   #wake: (() => void) | undefined;
   #sequence = 0;
@@ -115,6 +119,7 @@ export class LogWriter {
       this.#queue.length -
       this.#head +
       this.#moves.length +
+      this.#building.length +
       this.#frames.reduce((sum, { items }) => sum + items.length, 0)
     );
   }
@@ -145,6 +150,7 @@ export class LogWriter {
     const upTo = this.#sequence;
     const from = this.#durability === "fsync" ? this.#syncedUpTo : this.#settledUpTo;
     if (from >= upTo) return Promise.resolve(this.#lastLost > from ? "lost" : "durable");
+    if (this.#health.isPaused) return Promise.resolve("lost");
     return new Promise((resolve) => {
       this.#settling.push({ upTo, from, resolve });
       if (this.#gathering !== undefined) this.writeNow();
@@ -155,8 +161,11 @@ export class LogWriter {
   /** Writes what waits, ends the active segment properly, and syncs. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    if (this.#gathering !== undefined) this.writeNow();
-    while (this.#running || this.#frames.length > 0) await this.#woken();
+    for (;;) {
+      if (this.#gathering !== undefined) this.writeNow();
+      if (!this.#running && this.#frames.length === 0) break;
+      await this.#woken();
+    }
     clearTimeout(this.#resumption);
     this.#endActive();
     await Promise.all(this.#background);
@@ -250,7 +259,10 @@ export class LogWriter {
     if (mayUse && active !== undefined && new FrameBuilder().add(item, active)) return active;
     if (this.#segments.canBegin(isMove)) {
       this.#endActive();
-      const segment = await this.#segments.begin();
+      const isDurable = this.#durability !== "none";
+      // What moved must be safe before the place it came from is written to again.
+      if (isDurable) await this.#syncAll();
+      const segment = await this.#segments.begin(isDurable);
       this.#owner.segmentsChanged();
       return segment;
     }
@@ -260,19 +272,24 @@ export class LogWriter {
   }
 
   async #writeFrame(segment: Segment): Promise<void> {
-    const builder = new FrameBuilder();
-    while (this.#moves.length > 0 && builder.add(this.#moves[0], segment)) this.#moves.shift();
-    // The last free segment is in use: what is left of it belongs to what moves, or nothing came free.
-    const isOpen = this.#segments.freeCount > 0;
-    while (isOpen && this.#head < this.#queue.length)
-      if (builder.add(this.#queue[this.#head], segment)) this.#head++;
-      else break;
-    if (this.#head > 4096 || this.#head === this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
+    // What failed goes first when it is tried again.
+    if (this.#frames.some(({ error }) => error !== undefined)) {
+      await this.#woken();
+      return;
     }
+    const builder = new FrameBuilder();
+    this.#fill(builder, segment);
     if (builder.items.length === 0) return;
+    this.#building = builder.items;
+    const failures = this.#failures;
     const run = await this.#staging.take(builder.stagedPages);
+    this.#building = [];
+    if (this.#failures !== failures) {
+      // What was written before these items has to be written again, and before them.
+      run.release();
+      for (const item of builder.items.toReversed()) this.#putBack(item);
+      return;
+    }
     const layout = builder.build(run.memory, this.#storeId, segment.generation);
     const start = segment.position;
     const frame: Frame = {
@@ -285,7 +302,6 @@ export class LogWriter {
       error: undefined,
     };
     segment.position += builder.pages * PAGE_BYTES;
-    segment.isDirty = true;
     this.#frames.push(frame);
     this.#counters.writtenBytes += builder.pages * PAGE_BYTES;
     this.#counters.frames++;
@@ -295,7 +311,33 @@ export class LogWriter {
     );
   }
 
+  /** Takes from the queues what fits one frame of the segment. */
+  #fill(builder: FrameBuilder, segment: Segment): void {
+    while (this.#moves.length > 0) {
+      const item = this.#moves[0];
+      // Behind its being replaced or removed it must not be written: it would outlive the record of that.
+      const current = this.#owner.moving(item);
+      if (current === undefined) {
+        this.#queuedBytes -= item.source?.value.length ?? 0;
+        item.source?.release();
+        item.done?.(false);
+      } else if (!builder.add(current, segment)) break;
+      this.#moves.shift();
+    }
+    // The last free segment is in use: what is left of it belongs to what moves, or nothing came free.
+    const isOpen = this.#segments.freeCount > 0;
+    while (isOpen && this.#head < this.#queue.length)
+      if (builder.add(this.#queue[this.#head], segment)) this.#head++;
+      else break;
+    if (this.#head > 4096 || this.#head === this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
   #wrote(frame: Frame, error: unknown): void {
+    // From here on, and not before, a sync covers it.
+    frame.segment.isDirty = true;
     frame.error ??= error;
     frame.state = frame.error === undefined ? "written" : "failed";
     while (this.#frames.length > 0 && this.#frames[0].state !== "writing") {
@@ -325,42 +367,52 @@ export class LogWriter {
   }
 
   #fail(frame: Frame): void {
+    this.#failures++;
     this.#health.failed("writing failed", frame.error);
     frame.run.release();
-    // A frame behind one that failed could not be found after a crash: it has failed as well.
-    for (const other of this.#frames)
-      if (other.segment === frame.segment) {
-        if (other.state === "written") other.state = "failed";
-        other.error ??= frame.error;
-      }
-    if (this.#segments.active === frame.segment) this.#endActive();
+    // A frame behind one that failed could not be found after a crash: it has failed as well. So have
+    // those in the next segment, or of one key the newer value would lie before the older one.
+    for (const other of this.#frames) {
+      if (other.state === "written") other.state = "failed";
+      other.error ??= frame.error;
+    }
+    const { active } = this.#segments;
+    if (active === frame.segment || this.#frames.some(({ segment }) => segment === active))
+      this.#endActive();
     for (const item of frame.items.toReversed()) this.#attempted(item, true);
   }
 
   /** One try of the item failed: it is tried again, or lost. */
   #attempted(item: LogItem, wasTaken = false): void {
     item.attempts++;
-    const queue = item.movedFrom >= 0 ? this.#moves : this.#queue;
     if (item.attempts < MAX_ATTEMPTS) {
       if (!wasTaken) return;
-      this.#hasRetries = true;
-      if (queue === this.#moves) this.#moves.unshift(item);
-      else if (this.#head > 0) this.#queue[--this.#head] = item;
-      else this.#queue.unshift(item);
+      this.#putBack(item);
       this.#start();
       return;
     }
     if (!wasTaken) {
-      if (queue === this.#moves) this.#moves.shift();
+      if (item.movedFrom >= 0) this.#moves.shift();
       else this.#head++;
     }
     this.#queuedBytes -= item.source?.value.length ?? 0;
     this.#lose(item);
   }
 
+  /** Gives the item its place in the queue again. */
+  #putBack(item: LogItem): void {
+    if (item.movedFrom >= 0) {
+      this.#moves.unshift(item);
+      return;
+    }
+    let at = this.#head;
+    while (at < this.#queue.length && this.#queue[at].sequence < item.sequence) at++;
+    this.#queue.splice(at, 0, item);
+  }
+
   /**
-   * The disk is left alone for a while: values are not kept waiting for it. Records without one are:
-   * what is deleted must not come back.
+   * The disk is left alone for a while: neither values nor those who wait for them are kept waiting for
+   * it. Records without a value are: what is deleted must not come back.
    */
   #giveUpValues(): void {
     const waiting = [...this.#moves, ...this.#queue.slice(this.#head)];
@@ -373,6 +425,7 @@ export class LogWriter {
         this.#queuedBytes -= item.source.value.length;
         this.#lose(item);
       }
+    for (const { resolve } of this.#settling.splice(0)) resolve("lost");
     this.#owner.roomInQueue();
     clearTimeout(this.#resumption);
     this.#resumption = setTimeout(() => this.#start(), this.#health.pauseLeftMs).unref();
@@ -400,15 +453,18 @@ export class LogWriter {
   /** The lowest sequence that is neither written nor lost. Moves do not count: nobody waits for them. */
   #lowestUnwritten(): number {
     let lowest = this.#sequence + 1;
-    for (const { items } of this.#frames)
+    for (const items of [...this.#frames.map((frame) => frame.items), this.#building])
       for (const { movedFrom, sequence } of items)
         if (movedFrom < 0) lowest = Math.min(lowest, sequence);
-    if (this.#head === this.#queue.length) this.#hasRetries = false;
-    const end = this.#hasRetries
-      ? this.#queue.length
-      : Math.min(this.#head + 1, this.#queue.length);
-    for (let at = this.#head; at < end; at++) lowest = Math.min(lowest, this.#queue[at].sequence);
+    if (this.#head < this.#queue.length)
+      lowest = Math.min(lowest, this.#queue[this.#head].sequence);
     return lowest;
+  }
+
+  /** Syncs all that is written by now. */
+  async #syncAll(): Promise<void> {
+    await this.#syncing;
+    await this.#sync();
   }
 
   #sync(): Promise<void> {
@@ -429,7 +485,7 @@ export class LogWriter {
       if (outcome.status === "rejected") {
         // What the kernel could not write it may have thrown away: nothing of this can be promised.
         this.#health.failed("syncing failed", outcome.reason);
-        this.#lastLost = upTo;
+        this.#lastLost = Math.max(this.#lastLost, upTo);
         dirty[index].isDirty = true;
       }
     if (dirty.length > 0) this.#counters.syncs.record(performance.now() - began);

@@ -79,15 +79,10 @@ export class Reclaimer {
   }
 
   async #reclaim(segment: Segment): Promise<void> {
-    const { index, segments } = this.#owner;
-    const rows = await this.#rowsOf(segment);
-    const kept = this.#choose(rows, segment);
+    const { segments } = this.#owner;
+    const kept = this.#choose(await this.#rowsOf(segment), segment);
     await this.#moveAll([...kept]);
-    for (const row of rows)
-      if (index.isStored(row) && index.segment(row) === segment.number)
-        this.#owner.evict(row, this.#hasExpired(row) ? "expired" : "evicted");
-    // What came to lie here since, or was missed, leaves as well.
-    for (const row of await this.#rowsOf(segment)) this.#owner.evict(row, "evicted");
+    this.#evictAll(await this.#rowsOf(segment), segment);
     while (segment.readers > 0) await delay(READERS_POLL_MS);
     segments.release(segment);
   }
@@ -99,7 +94,16 @@ export class Reclaimer {
       index.rowsOf(segment.number, from, Math.min(from + ROWS_A_TURN, index.end), rows);
       await nextTurn();
     }
-    return rows;
+    // If everything was cleared meanwhile, these are numbers of nothing.
+    return index === this.#owner.index ? rows : [];
+  }
+
+  #evictAll(rows: readonly number[], segment: Segment): void {
+    const { index } = this.#owner;
+    for (const row of rows)
+      // One that was evicted may have taken another along.
+      if (index.isPresent(row) && index.isStored(row) && index.segment(row) === segment.number)
+        this.#owner.evict(row, this.#hasExpired(row) ? "expired" : "evicted");
   }
 
   /** The rows worth keeping, with the other halves of their pairs; the most recently used come last. */

@@ -105,8 +105,11 @@ export class SegmentSet {
     return this.#free.length > (forMoves ? 0 : RESERVED);
   }
 
-  /** Begins another segment. Rejects when the disk fails; the segment then goes to the end of the queue. */
-  async begin(): Promise<Segment> {
+  /**
+   * Begins another segment. Rejects when the disk fails; the segment then goes to the end of the queue.
+   * @param sync - whether its old contents must be gone for good before anything else is written.
+   */
+  async begin(sync: boolean): Promise<Segment> {
     const segment = this.#free.shift()!;
     segment.begin(++this.#generation, this.#now());
     const run = await this.#staging.take(1);
@@ -118,6 +121,7 @@ export class SegmentSet {
         openedAt: segment.openedAt,
       });
       await segment.file.write([run.memory], 0);
+      if (sync) await segment.file.sync();
     } catch (error) {
       this.release(segment);
       throw error;

@@ -85,9 +85,9 @@ export class SsdStore implements BlockStore {
       else outcomes[i] = Promise.resolve(STORED);
       if (this.tier.isFull(0)) await outcomes[i];
     }
-    const settled = this.tier.settled();
+    // Before that not all of them are given to the tier.
     const done = await Promise.all(outcomes);
-    if ((await settled) === "durable") return done;
+    if ((await this.tier.settled()) === "durable") return done;
     return done.map((outcome) =>
       outcome.status === "stored" && this.tier.durability === "fsync"
         ? { status: "rejected", reason: "failed" }

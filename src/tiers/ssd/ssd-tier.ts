@@ -158,6 +158,7 @@ export class SsdTier implements LowerTier {
       health: this.health,
       counters: this.counters,
       owner: {
+        moving: (item) => this.#stillMoves(item),
         written: (item, segment, position, checksum) =>
           this.#written(item, segment, position, checksum),
         lost: (item) => this.#lost(item),
@@ -677,6 +678,16 @@ export class SsdTier implements LowerTier {
       expiresAt: index.expiresAt(row),
       flags: index.isPinned(row) ? recordFlag.pinned : 0,
     });
+  }
+
+  /** A value on its way from one segment to another, as it is now; `undefined` if it is there no more. */
+  #stillMoves(item: LogItem): LogItem | undefined {
+    const index = this.#index;
+    const { row, version, movedFrom } = item;
+    if (!this.isPresent(row) || index.version(row) !== version || index.segment(row) !== movedFrom)
+      return undefined;
+    const flags = index.isPinned(row) ? recordFlag.pinned : 0;
+    return { ...item, expiresAt: index.expiresAt(row), flags };
   }
 
   #written(item: LogItem, segment: Segment, position: number, checksum: bigint): void {
