@@ -4,9 +4,11 @@ import { ReplyDecoder } from "../../wire/resp/reply-decoder.ts";
 import { ReplyError, type Reply } from "../../wire/resp/reply.ts";
 import { encodeRequest, type Argument } from "../../wire/resp/request-encoder.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Outbox } from "./outbox.ts";
 import { openReadSocket, type TlsOptions } from "./read-socket.ts";
 import { replyFailure } from "./reply-failure.ts";
 import type { RespAddress } from "./url.ts";
+import { placeFor, tooLong, type Place, type Waiting } from "./waiting.ts";
 
 /** How long one call may take. */
 export interface CallOptions {
@@ -31,23 +33,6 @@ export interface ConnectionOptions {
   readonly onEnd?: ((reason: KeepwarmError) => void) | undefined;
 }
 
-/** Memory for a value of `length` bytes, at least as long; nothing when the value is not wanted. */
-export type Place = (length: number) => Uint8Array | undefined;
-
-/** A call whose reply has not come. */
-interface Waiting {
-  /** Milliseconds of `performance.now()`. */
-  readonly due: number;
-  /** Where a bulk reply shall land; `null` drops it; `undefined` makes a Buffer of it. */
-  into: Uint8Array | null | undefined;
-  /** Chooses `into` when the length is known. */
-  place: Place | undefined;
-  settle(reply: Reply): void;
-  /** A bulk reply of `length` bytes landed in `into`, or was dropped. */
-  landed(length: number): void;
-  reject(error: unknown): void;
-}
-
 /**
  * One connection to a RESP server with any number of calls in flight, answered in order. Values
  * are read into the caller's memory and written from it. Whatever breaks the connection rejects
@@ -60,12 +45,11 @@ export class RespConnection {
   readonly #onEnd: ((reason: KeepwarmError) => void) | undefined;
   readonly #decoder: ReplyDecoder;
   readonly #socket: Socket;
+  readonly #outbox: Outbox;
   readonly #deadlines = new Deadlines((now) => this.#expire(now));
   /** Calls in order; those before `#head` are answered. */
   #calls: Waiting[] = [];
   #head = 0;
-  /** What leaves at the end of this turn of the event loop. */
-  #outgoing: Uint8Array[] = [];
   #broken: KeepwarmError | undefined;
   #drained: (() => void) | undefined;
 
@@ -84,6 +68,7 @@ export class RespConnection {
       received: options.onRead ?? (() => {}),
       failed: (error) => this.#break(error as KeepwarmError),
     });
+    this.#outbox = new Outbox(this.#socket);
     this.#socket.on("error", (error) => this.#break(this.#lost(error.message, error)));
     this.#socket.on("close", () => this.#break(this.#lost("the server closed the connection")));
   }
@@ -110,7 +95,7 @@ export class RespConnection {
 
   /** Sends a command that has no reply of its own, such as SUBSCRIBE in RESP3. */
   tell(args: readonly Argument[]): void {
-    if (this.usable) this.#send(encodeRequest(args));
+    if (this.usable) this.#outbox.add(encodeRequest(args));
   }
 
   /**
@@ -224,22 +209,8 @@ export class RespConnection {
       signal?.addEventListener("abort", giveUp);
       this.#calls.push(waiting);
       this.#deadlines.add(waiting.due);
-      this.#send(encodeRequest(args));
+      this.#outbox.add(encodeRequest(args));
     });
-  }
-
-  /** Everything that is sent in one turn of the event loop leaves in one write. */
-  #send(pieces: readonly Uint8Array[]): void {
-    if (this.#outgoing.length === 0) process.nextTick(() => this.#flush());
-    for (const piece of pieces) this.#outgoing.push(piece);
-  }
-
-  #flush(): void {
-    const pieces = joinSmall(this.#outgoing);
-    this.#outgoing = [];
-    if (pieces.length > 1) this.#socket.cork();
-    for (const piece of pieces) this.#socket.write(piece);
-    if (pieces.length > 1) this.#socket.uncork();
   }
 
   /** The oldest call, which has its reply now. */
@@ -270,7 +241,7 @@ export class RespConnection {
   #giveUp(waiting: Waiting, reason: unknown): void {
     waiting.reject(reason);
     const landing = this.#calls[this.#head] === waiting && this.#decoder.landing;
-    if (landing || this.#outgoing.length > 0 || this.#socket.writableLength > 0)
+    if (landing || this.#outbox.waiting)
       this.#break(this.#lost("a call was given up in the middle of its value"));
     else {
       waiting.into = null;
@@ -299,7 +270,7 @@ export class RespConnection {
     const open = this.#calls.slice(this.#head);
     this.#calls = [];
     this.#head = 0;
-    this.#outgoing = [];
+    this.#outbox.clear();
     this.#deadlines.clear();
     this.#socket.destroy();
     for (const waiting of open) waiting.reject(error);
@@ -317,41 +288,7 @@ export class RespConnection {
   }
 }
 
-/** Pieces shorter than this are worth copying to make fewer of them. */
-const smallBytes = 1024;
-
-/** The same bytes, with neighbours that are small in one piece. */
-function joinSmall(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
-  if (pieces.length < 2) return pieces;
-  const joined: Uint8Array[] = [];
-  let from = 0;
-  for (let at = 0; at <= pieces.length; at++) {
-    if (at < pieces.length && pieces[at].length < smallBytes) continue;
-    if (at > from)
-      joined.push(at === from + 1 ? pieces[from] : Buffer.concat(pieces.slice(from, at)));
-    if (at < pieces.length) joined.push(pieces[at]);
-    from = at + 1;
-  }
-  return joined;
-}
-
 function isCertificateError(error: unknown): boolean {
   const code = String((error as NodeJS.ErrnoException | undefined)?.code);
   return /CERT|UNABLE_TO_VERIFY/.test(code);
-}
-
-/** A caller's mistake in `place` is that call's failure, not the connection's. */
-function placeFor(waiting: Waiting, place: Place, length: number): Uint8Array | null {
-  try {
-    return place(length) ?? null;
-  } catch (error) {
-    waiting.reject(error);
-    return null;
-  }
-}
-
-function tooLong(length: number, room: number): never {
-  throw new KeepwarmError("INPUT_INVALID", `a value of ${length} bytes does not fit in ${room}`, {
-    remedy: "Give more memory, or read it with command() into a Buffer of its own.",
-  });
 }

@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { isKeepwarmError, KeepwarmError } from "../../errors.ts";
+import { KeepwarmError } from "../../errors.ts";
 import type { Block } from "../../store/block.ts";
 import type {
   BlockStore,
@@ -10,17 +10,17 @@ import type {
   PutEntry,
   PutOptions,
   PutOutcome,
-  RejectReason,
   ScanOptions,
   StoreCapabilities,
 } from "../../store/contract.ts";
 import { keyBytes } from "../../store/key-bytes.ts";
+import { BlockReader } from "./block-reader.ts";
+import { BlockWriter, rejected } from "./block-writer.ts";
 import { Commands, type Call } from "./commands.ts";
 import { StoreCounters } from "./counters.ts";
 import { createLayout } from "./formats/index.ts";
 import type { BlockKey, Found, Layout } from "./formats/layout.ts";
 import { MemoryPool } from "./memory-pool.ts";
-import { replyOf } from "./reply-failure.ts";
 import { scanBlocks } from "./scan.ts";
 import {
   addServerStats,
@@ -40,10 +40,6 @@ import { ValkeyBlock } from "./valkey-block.ts";
 
 /** The longest value that Redis and Valkey take by default. */
 const longestValueBytes = 512 * 1024 ** 2;
-
-const stored: PutOutcome = { status: "stored" };
-const exists: PutOutcome = { status: "exists" };
-const rejected = (reason: RejectReason): PutOutcome => ({ status: "rejected", reason });
 
 /** A block that {@link ValkeyStore.getInto} has read. */
 export interface ReadInto {
@@ -73,6 +69,8 @@ export class ValkeyStore implements BlockStore {
   readonly #topology: Topology;
   readonly #commands: Commands;
   readonly #layout: Layout;
+  readonly #reader: BlockReader;
+  readonly #writer: BlockWriter;
   readonly #pool: MemoryPool;
   readonly #counters = new StoreCounters();
   #serverStats = noServerStats;
@@ -90,12 +88,18 @@ export class ValkeyStore implements BlockStore {
     this.#commands = new Commands(this.#topology);
     this.#layout = createLayout(settings, this.#commands);
     this.#pool = new MemoryPool(settings.recycleBytes);
+    const maxBlockBytes = longestValueBytes - this.#layout.overheadBytes;
+    this.#reader = new BlockReader(this.#layout, this.#counters, longestValueBytes);
+    this.#writer = new BlockWriter(this.#layout, this.#counters, {
+      maxBlockBytes,
+      ttlMs: settings.ttlMs,
+    });
     this.capabilities = Object.freeze({
       persistent: true,
       ttl: true,
       scan: true,
       evicts: true,
-      maxBlockBytes: longestValueBytes - this.#layout.overheadBytes,
+      maxBlockBytes,
     });
   }
 
@@ -163,22 +167,7 @@ export class ValkeyStore implements BlockStore {
       this.#counters.failedWrites += blocks.length;
       return blocks.map(() => rejected("failed"));
     }
-    // Of one key twice, only the last is written: connections do not wait for each other.
-    const last = new Map<string, number>();
-    for (const [index, { key }] of blocks.entries()) {
-      const id = Buffer.from(key).toString("latin1");
-      if (!last.has(id) || entries[index].ifAbsent !== true) last.set(id, index);
-    }
-    const outcomes = new Map<number, Promise<PutOutcome>>();
-    for (const index of last.values())
-      outcomes.set(index, this.#put(blocks[index], entries[index], call));
-    const settled = await Promise.all(
-      blocks.map(({ key }, index) => {
-        const written = last.get(Buffer.from(key).toString("latin1"))!;
-        const outcome = outcomes.get(written)!;
-        return index <= written ? outcome : outcome.then(afterwards);
-      }),
-    );
+    const settled = await this.#writer.write(blocks, entries, call);
     this.#counters.put.record(performance.now() - began);
     options.signal?.throwIfAborted();
     return settled;
@@ -263,14 +252,7 @@ export class ValkeyStore implements BlockStore {
       options.signal?.throwIfAborted();
       return blocks.map(() => undefined);
     }
-    const { maxBlockBytes } = this.capabilities;
-    const read = await Promise.all(
-      blocks.map((block, index) => {
-        const bounded = (length: number): Uint8Array | undefined =>
-          length > maxBlockBytes + this.#layout.overheadBytes ? undefined : place(index, length);
-        return this.#readOne(block, bounded, call);
-      }),
-    );
+    const read = await this.#reader.read(blocks, place, call);
     options.signal?.throwIfAborted();
     const found = read.map((each, index) => each && move(each, index));
     const counters = this.#counters;
@@ -282,47 +264,6 @@ export class ValkeyStore implements BlockStore {
       }
     counters.get.record(performance.now() - began);
     return found;
-  }
-
-  async #readOne(
-    block: BlockKey,
-    place: (length: number) => Uint8Array | undefined,
-    call: Call,
-  ): Promise<Found | undefined> {
-    if (this.#closed) return undefined;
-    try {
-      const found = await this.#layout.read(block, place, call);
-      if (typeof found !== "string") return found;
-      if (found === "damaged") this.#counters.damaged++;
-    } catch (error) {
-      if (call.signal?.aborted !== true && !(error instanceof KeepwarmError)) throw error;
-      this.#counters.failed("failedReads", error);
-    }
-    return undefined;
-  }
-
-  async #put(block: BlockKey, entry: PutEntry, call: Call): Promise<PutOutcome> {
-    const counters = this.#counters;
-    const { value, ttlMs = this.#settings.ttlMs, ifAbsent = false } = entry;
-    const parts: readonly Uint8Array[] = value instanceof Uint8Array ? [value] : value;
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-    const write = { ...block, parts, bytes, ttlMs, ifAbsent };
-    try {
-      if (bytes > this.capabilities.maxBlockBytes) {
-        counters.rejected++;
-        return rejected("too-large");
-      }
-      if ((await this.#layout.write(write, call)) === "exists") return exists;
-      counters.stored++;
-      counters.storedBytes += bytes;
-      return stored;
-    } catch (error) {
-      if (call.signal?.aborted !== true && !(error instanceof KeepwarmError)) throw error;
-      counters.rejected++;
-      counters.failed("failedWrites", error);
-      if (isKeepwarmError(error, "CLOSED")) return rejected("closed");
-      return rejected(replyOf(error)?.code === "OOM" ? "no-room" : "failed");
-    }
   }
 
   /** The counts that a command answers for all names of each key; 0 where it failed. */
@@ -367,11 +308,6 @@ export class ValkeyStore implements BlockStore {
     if (signal !== undefined) setMaxListeners(0, signal);
     return { due: performance.now() + this.#settings.deadlineMs, signal };
   }
-}
-
-/** What a put that leaves the block alone says of one that was stored just before it. */
-function afterwards(outcome: PutOutcome): PutOutcome {
-  return outcome.status === "stored" ? exists : outcome;
 }
 
 function keyspaceOf({ keyspace = 0 }: CallOptions): number {

@@ -1,5 +1,5 @@
 import type { Call } from "../commands.ts";
-import type { Place } from "../connection.ts";
+import type { Place } from "../waiting.ts";
 
 /** A block's key and the keyspace it belongs to. */
 export interface BlockKey {

@@ -1,5 +1,5 @@
 import type { Call, Commands } from "../commands.ts";
-import type { Place } from "../connection.ts";
+import type { Place } from "../waiting.ts";
 import { KeyNames } from "../key-names.ts";
 import type { BlockKey, Found, Layout, NotFound, Write } from "./layout.ts";
 import type { LmcachePairFormat, PairGeneration } from "./options.ts";

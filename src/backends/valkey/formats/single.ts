@@ -1,5 +1,5 @@
 import type { Call, Commands } from "../commands.ts";
-import type { Place } from "../connection.ts";
+import type { Place } from "../waiting.ts";
 import type { KeyNames } from "../key-names.ts";
 import { frameBytes, frameOf, isFrame, openFrame } from "./frame.ts";
 import type { BlockKey, Found, Layout, NotFound, Write } from "./layout.ts";

@@ -1,6 +1,6 @@
 import type { Reply } from "../../../wire/resp/reply.ts";
 import type { Call, Commands } from "../commands.ts";
-import type { Place } from "../connection.ts";
+import type { Place } from "../waiting.ts";
 
 /** Values of this size on are worth asking first whether they are there. */
 export const worthAskingBytes = 64 * 1024;
