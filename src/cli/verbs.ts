@@ -35,6 +35,31 @@ export const verbs: readonly VerbEntry[] = [
   { name: "put", summary: "store a block", load: () => import("./commands/put.ts") },
   { name: "rm", summary: "remove blocks", load: () => import("./commands/rm.ts") },
   {
+    name: "clear",
+    summary: "remove blocks by model, prefix, tier or age",
+    load: () => import("./commands/clear.ts"),
+  },
+  {
+    name: "warm",
+    summary: "bring blocks from disk up to RAM",
+    load: () => import("./commands/warm.ts"),
+  },
+  {
+    name: "demote",
+    summary: "let blocks leave RAM that are on disk",
+    load: () => import("./commands/demote.ts"),
+  },
+  {
+    name: "pin",
+    summary: "keep blocks from being evicted",
+    load: () => import("./commands/pin.ts"),
+  },
+  {
+    name: "unpin",
+    summary: "let blocks be evicted again",
+    load: () => import("./commands/unpin.ts"),
+  },
+  {
     name: "keys",
     summary: "hash tokens and print the keys of their blocks",
     load: () => import("./commands/keys.ts"),

@@ -54,6 +54,20 @@ test("ls scans with STRLEN, and rm finds what it shows", async () => {
   });
 });
 
+test("there are no tiers to move blocks between, and clear says what it can't choose by", async () => {
+  await run("put", "k1");
+  for (const verb of ["warm", "demote", "pin", "unpin"])
+    expect(await run(verb, "k1")).toMatchObject({
+      code: 69,
+      err: expect.stringMatching(/^UNSUPPORTED: .* has no tiers/),
+    });
+  expect(await run("clear", "--idle", "1h", "--yes")).toMatchObject({ code: 69 });
+  expect(await run("clear", "--prefix", "k", "--yes")).toMatchObject({
+    code: 0,
+    err: expect.stringContaining("removed 1 block, 5 B"),
+  });
+});
+
 test("a replay asks key by key, and cannot set limits", async () => {
   const line = JSON.stringify({ input_length: 1500, output_length: 1, hash_ids: [0, 1, 2] });
   writeFileSync(join(cwd, "t.jsonl"), `${line}\n${line}\n`);

@@ -1,10 +1,10 @@
-import { plural } from "../render/plural.ts";
 import { withServer } from "../server/connect.ts";
-import { formatBytes, formatCount, formatDuration, formatRatio } from "../../util/units.ts";
+import { formatBytes, formatCount, formatDuration } from "../../util/units.ts";
 import { ExitCode } from "../exit-code.ts";
 import { clientOptions, example, type ClientFlags } from "../options.ts";
 import type { Output } from "../output.ts";
-import { takeSnapshot, type Snapshot, type TierSnapshot } from "../server/snapshot.ts";
+import { takeSnapshot, type Snapshot } from "../server/snapshot.ts";
+import { hitRatio, tierFacts } from "../server/tier-facts.ts";
 import type { DefineVerb, VerbContext } from "../verb.ts";
 
 export const define: DefineVerb = (command, bind) => {
@@ -20,7 +20,7 @@ async function run({ io, out }: VerbContext, flags: ClientFlags): Promise<ExitCo
     out.result({ url: connection.label, ...snapshot }, () =>
       [
         out.facts(serverFacts(connection.label, snapshot)),
-        ...snapshot.tiers.map((tier) => out.facts(tierFacts(tier))),
+        ...snapshot.tiers.map((tier) => out.facts(tierFacts(tier, out.paint))),
         snapshot.lm === undefined ? "" : out.facts(lmFacts(snapshot)),
         commandTable(out, snapshot),
       ]
@@ -47,25 +47,6 @@ function serverFacts(label: string, snapshot: Snapshot): [string, string | undef
   ];
 }
 
-function tierFacts(tier: TierSnapshot): [string, string | undefined][] {
-  const of = tier.capacityBytes > 0 ? ` of ${formatBytes(tier.capacityBytes)}` : ", no limit";
-  const share =
-    tier.capacityBytes > 0 ? ` (${formatRatio(tier.usedBytes, tier.capacityBytes)})` : "";
-  const most = tier.maxBlocks ? ` of ${formatCount(tier.maxBlocks)}` : "";
-  return [
-    ["tier", tier.policy === undefined ? tier.name : `${tier.name}, policy ${tier.policy}`],
-    ["used", `${formatBytes(tier.usedBytes)}${of}${share}`],
-    ["values", optional(tier.valueBytes, formatBytes)],
-    ["blocks", `${formatCount(tier.blocks)}${most}`],
-    ["block hits", `${hitRatio(tier)} of ${formatCount(tier.hits + tier.misses)}`],
-    ["stored", optional(tier.stored, (count) => plural(count, "block"))],
-    ["evicted", plural(tier.evicted, "block")],
-    ["expired", plural(tier.expired, "block")],
-    ["rejected", optional(tier.rejected, (count) => plural(count, "block"))],
-    ["pinned", optional(tier.pinned, (count) => plural(count, "block"))],
-  ];
-}
-
 function lmFacts({ lm, listeners }: Snapshot): [string, string | undefined][] {
   if (lm === undefined) return [];
   return [
@@ -79,14 +60,6 @@ function lmFacts({ lm, listeners }: Snapshot): [string, string | undefined][] {
     ["received", formatBytes(lm.bytesIn)],
     ["sent", formatBytes(lm.bytesOut)],
   ];
-}
-
-function optional(value: number | undefined, show: (value: number) => string): string | undefined {
-  return value === undefined ? undefined : show(value);
-}
-
-function hitRatio({ hits, misses }: { readonly hits: number; readonly misses: number }): string {
-  return formatRatio(hits, hits + misses);
 }
 
 function commandTable(out: Output, { commands }: Snapshot): string {

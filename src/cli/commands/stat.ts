@@ -42,7 +42,8 @@ async function run({ io, out }: VerbContext, flags: StatFlags): Promise<ExitCode
       const sample = rates(last, next, (now - lastAt) / 1000);
       if (out.json) out.object({ time: new Date().toISOString(), ...sample });
       else {
-        if (out.isTerminal && line % headingEvery === 0) out.text(out.paint("bold", statHeading()));
+        if (out.isTerminal && line % headingEvery === 0)
+          out.text(out.paint("bold", statHeading(sample)));
         out.text(out.isTerminal ? statLine(sample) : statCells(sample).join("\t"));
       }
       [last, lastAt] = [next, now];

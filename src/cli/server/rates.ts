@@ -1,5 +1,5 @@
 import { formatBytes, formatCount, formatRatio } from "../../util/units.ts";
-import type { Snapshot } from "./snapshot.ts";
+import { isOnDisk, type Snapshot } from "./snapshot.ts";
 
 /** What happened between two snapshots, per second, and what there is now. */
 export interface Rates {
@@ -9,9 +9,23 @@ export interface Rates {
   readonly bytesInPerSecond: number;
   readonly bytesOutPerSecond: number;
   readonly evictedPerSecond: number;
+  /** In RAM. */
   readonly blocks: number;
   readonly usedBytes: number;
   readonly clients: number;
+  /** The tier on disk, if there is one. */
+  readonly ssd?: DiskRates;
+}
+
+/** What happened on disk, per second, and what waits now. */
+interface DiskRates {
+  /** Blocks that were read. */
+  readonly hitsPerSecond: number;
+  /** Bytes to the disk and from it. */
+  readonly bytesInPerSecond: number;
+  readonly bytesOutPerSecond: number;
+  readonly queuedBytes: number;
+  readonly blocks: number;
 }
 
 export function rates(before: Snapshot, after: Snapshot, seconds: number): Rates {
@@ -22,10 +36,28 @@ export function rates(before: Snapshot, after: Snapshot, seconds: number): Rates
     hitRate: hits + misses === 0 ? null : hits / (hits + misses),
     bytesInPerSecond: since(before.traffic.bytesIn, after.traffic.bytesIn) / seconds,
     bytesOutPerSecond: since(before.traffic.bytesOut, after.traffic.bytesOut) / seconds,
-    evictedPerSecond: since(sum(before, "evicted"), sum(after, "evicted")) / seconds,
-    blocks: sum(after, "blocks"),
-    usedBytes: sum(after, "usedBytes"),
+    evictedPerSecond: since(evicted(before), evicted(after)) / seconds,
+    blocks: after.tiers[0].blocks,
+    usedBytes: after.tiers[0].usedBytes,
     clients: after.clients.connected,
+    ...diskRates(before, after, seconds),
+  };
+}
+
+function diskRates(before: Snapshot, after: Snapshot, seconds: number): { ssd?: DiskRates } {
+  const tier = after.tiers.find(isOnDisk);
+  if (tier === undefined) return {};
+  const earlier = before.tiers.find(isOnDisk);
+  const rate = (of: "hits" | "writtenBytes" | "readBytes"): number =>
+    since(earlier?.[of] ?? 0, tier[of]) / seconds;
+  return {
+    ssd: {
+      hitsPerSecond: rate("hits"),
+      bytesInPerSecond: rate("writtenBytes"),
+      bytesOutPerSecond: rate("readBytes"),
+      queuedBytes: tier.queuedBytes,
+      blocks: tier.blocks,
+    },
   };
 }
 
@@ -34,11 +66,13 @@ function since(from: number, to: number): number {
   return to >= from ? to - from : to;
 }
 
-function sum(snapshot: Snapshot, field: "evicted" | "blocks" | "usedBytes"): number {
-  return snapshot.tiers.reduce((total, tier) => total + tier[field], 0);
+function evicted({ tiers }: Snapshot): number {
+  return tiers.reduce((total, tier) => total + tier.evicted, 0);
 }
 
-const columns: readonly [title: string, cell: (rates: Rates) => string][] = [
+type Column = readonly [title: string, cell: (rates: Rates) => string];
+
+const columns: readonly Column[] = [
   ["commands/s", (r) => formatCount(r.commandsPerSecond)],
   ["hits", (r) => (r.hitRate === null ? "-" : formatRatio(r.hitRate, 1))],
   ["in/s", (r) => formatBytes(r.bytesInPerSecond)],
@@ -48,14 +82,27 @@ const columns: readonly [title: string, cell: (rates: Rates) => string][] = [
   ["used", (r) => formatBytes(r.usedBytes)],
   ["clients", (r) => formatCount(r.clients)],
 ];
+const diskColumns: readonly Column[] = [
+  ["ssd hits/s", ({ ssd }) => formatCount(ssd?.hitsPerSecond ?? 0)],
+  ["ssd in/s", ({ ssd }) => formatBytes(ssd?.bytesInPerSecond ?? 0)],
+  ["ssd out/s", ({ ssd }) => formatBytes(ssd?.bytesOutPerSecond ?? 0)],
+  ["ssd queue", ({ ssd }) => formatBytes(ssd?.queuedBytes ?? 0)],
+];
 const width = 10;
 
-export function statHeading(): string {
-  return columns.map(([title]) => title.padStart(width)).join("  ");
+/** Servers with a tier on disk have columns for it. */
+function columnsOf({ ssd }: Rates): readonly Column[] {
+  return ssd === undefined ? columns : [...columns, ...diskColumns];
+}
+
+export function statHeading(sample: Rates): string {
+  return columnsOf(sample)
+    .map(([title]) => title.padStart(width))
+    .join("  ");
 }
 
 export function statCells(sample: Rates): string[] {
-  return columns.map(([, cell]) => cell(sample));
+  return columnsOf(sample).map(([, cell]) => cell(sample));
 }
 
 export function statLine(sample: Rates): string {

@@ -6,10 +6,49 @@ import { snapshotOfInfo } from "./info.ts";
 
 /** One tier, as `KW.STATS` tells, or as much of it as INFO has. Counters run since the server started. */
 export type TierSnapshot = Partial<RamStats> &
+  Partial<DiskFigures> &
   Pick<
     RamStats,
     "name" | "capacityBytes" | "usedBytes" | "blocks" | "hits" | "misses" | "evicted" | "expired"
   >;
+
+/** What only a tier on disk tells. */
+export interface DiskFigures {
+  readonly state: "loading" | "ready" | "failing";
+  /** What fails; empty when nothing does. */
+  readonly alarm: string;
+  readonly directory: string;
+  /** Whether the page cache is bypassed. */
+  readonly direct: boolean;
+  readonly durability: string;
+  readonly segments: number;
+  readonly freeSegments: number;
+  readonly segmentBytes: number;
+  /** Now, waiting to be written. */
+  readonly queuedBytes: number;
+  readonly queuedItems: number;
+  readonly skipped: number;
+  readonly lost: number;
+  readonly corrupt: number;
+  readonly readErrors: number;
+  readonly diskErrors: number;
+  readonly writtenBytes: number;
+  readonly readBytes: number;
+  /** Bytes written for each byte stored. */
+  readonly writeAmplification: number;
+  readonly readP50Us: number;
+  readonly readP99Us: number;
+  readonly syncP99Us: number;
+  readonly indexBytes: number;
+  readonly load: {
+    readonly segments: number;
+    readonly segmentsDone: number;
+    readonly records: number;
+    readonly done: boolean;
+  };
+  readonly promoted: number;
+  readonly prefetched: number;
+}
 
 /** What a server says of itself: all of it from Keepwarm, the common part from Redis or Valkey. */
 export interface Snapshot
@@ -18,6 +57,11 @@ export interface Snapshot
     Partial<Pick<ServerStats, "node" | "listeners" | "commands" | "lm">> {
   readonly product: "keepwarm" | "valkey" | "redis";
   readonly tiers: readonly TierSnapshot[];
+}
+
+/** Whether the tier is on disk and tells so. */
+export function isOnDisk(tier: TierSnapshot): tier is TierSnapshot & DiskFigures {
+  return tier.load !== undefined && tier.writtenBytes !== undefined;
 }
 
 /** Asks `KW.STATS`; a server that does not know it is asked `INFO`. */

@@ -185,13 +185,28 @@ function lm({ options }: FrontState): Fields {
   };
 }
 
-/** Each tier in one line, the nearest first. */
+/** Each tier in one line, the nearest first; then all figures of the one below RAM. */
 function tiers(front: FrontState): Fields {
   const fields: Record<string, string> = {};
   for (const [index, tier] of tierStats(front).entries()) {
     const { name, blocks, capacityBytes, usedBytes, valueBytes, hits, misses, hitBytes } = tier;
     fields[`tier${index}`] =
       `name=${name},blocks=${blocks},capacity_bytes=${capacityBytes},used_bytes=${usedBytes},value_bytes=${valueBytes},hits=${hits},misses=${misses},hit_bytes=${hitBytes}`;
+  }
+  const below = front.tiers.lowerStats();
+  return below === undefined ? fields : { ...fields, ...flat(below.name, below) };
+}
+
+/** Figures by names such as `ssd_write_amplification`. */
+function flat(prefix: string, figures: object): Fields {
+  const fields: Record<string, string | number> = {};
+  for (const [name, value] of Object.entries(figures) as [string, unknown][]) {
+    const field = `${prefix}_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+    if (typeof value === "number")
+      fields[field] = Number.isInteger(value) ? value : value.toFixed(3);
+    else if (typeof value === "boolean") fields[field] = Number(value);
+    else if (typeof value === "string") fields[field] = value.replaceAll(/[\r\n]/g, " ");
+    else if (typeof value === "object" && value !== null) Object.assign(fields, flat(field, value));
   }
   return fields;
 }

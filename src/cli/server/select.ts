@@ -1,0 +1,134 @@
+import type { Command } from "commander";
+import type { RespConnection } from "../../backends/valkey/connection.ts";
+import { KeepwarmError } from "../../errors.ts";
+import { keyFamilies } from "../../keys/facts.ts";
+import { parseKey } from "../../keys/family.ts";
+import { parseDuration } from "../../util/units.ts";
+import { readKey } from "../render/key.ts";
+import { hasRichScan, scanBlocks, type ListedBlock } from "./scan.ts";
+import { replyCount } from "./snapshot.ts";
+
+/** Flags that choose blocks; all that are given must hold. */
+export interface SelectorFlags {
+  readonly match?: string;
+  readonly prefix?: string;
+  readonly family?: string;
+  readonly model?: string;
+  readonly tier?: string;
+  readonly idle?: string;
+}
+
+/** A block that was chosen. */
+export interface Chosen {
+  readonly key: Uint8Array;
+  readonly bytes: number;
+}
+
+export interface Selection {
+  readonly blocks: readonly Chosen[];
+  /** Keys that were named and are not there. */
+  readonly missing: number;
+}
+
+/** Adds the argument and the flags that choose blocks. */
+export function selectorOptions(command: Command): Command {
+  return command
+    .argument("[keys...]", "keys of blocks")
+    .option("-m, --match <glob>", "all keys like this: * ? [a-z]")
+    .option("--prefix <text>", "all keys that begin so")
+    .option("--family <name>", "all keys of this family, as ls shows it")
+    .option("--model <name>", "all keys of this model, as ls shows it")
+    .option("--tier <name>", "all blocks whose nearest tier is this: ram or ssd")
+    .option("--idle <duration>", "all blocks that were not used for so long");
+}
+
+export function hasSelector(flags: SelectorFlags): boolean {
+  const { match, prefix, family, model, tier, idle } = flags;
+  return [match, prefix, family, model, tier, idle].some((flag) => flag !== undefined);
+}
+
+/**
+ * The blocks that names or flags choose, each once.
+ *
+ * Throws `INPUT_INVALID` unless there is exactly one kind of them, and `UNSUPPORTED` when the server
+ * can't tell what a flag asks for.
+ */
+export async function select(
+  connection: RespConnection,
+  verb: string,
+  names: readonly string[],
+  flags: SelectorFlags,
+  signal: AbortSignal,
+): Promise<Selection> {
+  if (names.length > 0 === hasSelector(flags))
+    throw new KeepwarmError(
+      "INPUT_INVALID",
+      `${verb} takes either keys or flags that choose some`,
+      {
+        remedy: `Try \`keepwarm ${verb} KEY\` or \`keepwarm ${verb} --match 'model@*' --dry-run\`.`,
+      },
+    );
+  if (names.length === 0) return { blocks: await matching(connection, flags, signal), missing: 0 };
+  const blocks = await sized(connection, names.map(readKey));
+  return { blocks, missing: names.length - blocks.length };
+}
+
+async function sized(connection: RespConnection, keys: readonly Buffer[]): Promise<Chosen[]> {
+  const found = await Promise.all(
+    keys.map(async (key) => {
+      const [there, bytes] = await Promise.all([
+        connection.command(["EXISTS", key]),
+        connection.command(["STRLEN", key]),
+      ]);
+      return replyCount(there) > 0 ? [{ key, bytes: replyCount(bytes) }] : [];
+    }),
+  );
+  return found.flat();
+}
+
+async function matching(
+  connection: RespConnection,
+  flags: SelectorFlags,
+  signal: AbortSignal,
+): Promise<Chosen[]> {
+  const rich = await hasRichScan(connection);
+  if (!rich && (flags.tier !== undefined || flags.idle !== undefined))
+    throw new KeepwarmError("UNSUPPORTED", "this server does not tell tiers and idle times", {
+      remedy: "Choose by --match, --prefix, --family or --model.",
+    });
+  if (flags.family !== undefined && !(keyFamilies as readonly string[]).includes(flags.family))
+    throw new KeepwarmError("INPUT_INVALID", `--family ${flags.family} is none`, {
+      remedy: `Write one of ${keyFamilies.join(", ")}.`,
+    });
+  const isChosen = predicate(flags);
+  const { match = flags.prefix === undefined ? undefined : beginning(flags.prefix) } = flags;
+  const blocks = new Map<string, Chosen>();
+  for await (const page of scanBlocks(connection, rich, match)) {
+    signal.throwIfAborted();
+    for (const block of page) if (isChosen(block)) blocks.set(block.key.toString("latin1"), block);
+  }
+  return [...blocks.values()];
+}
+
+function predicate(flags: SelectorFlags): (block: ListedBlock) => boolean {
+  const { family, model, tier } = flags;
+  const prefix = flags.prefix === undefined ? undefined : readKey(flags.prefix);
+  const idleMs = flags.idle === undefined ? undefined : parseDuration(flags.idle);
+  return (block) => {
+    if (prefix !== undefined && !block.key.subarray(0, prefix.length).equals(prefix)) return false;
+    if (tier !== undefined && block.tier !== tier) return false;
+    if (idleMs !== undefined && (block.idleMs ?? 0) < idleMs) return false;
+    if (family === undefined && model === undefined) return true;
+    const facts = parseKey(block.key);
+    return (
+      (family === undefined || facts.family === family) &&
+      (model === undefined || facts.model === model)
+    );
+  };
+}
+
+/** A glob for keys that begin so. Bytes that are no text are left to the comparison afterwards. */
+function beginning(prefix: string): string {
+  const [text] = prefix.split("\\x", 1);
+  return `${text.replaceAll(/[*?[\]\\]/g, String.raw`\$&`)}*`;
+}
