@@ -1,12 +1,13 @@
 // The benches: `npm run bench -- <name>`. README.md beside this file tells what they measure.
 import { Command } from "commander";
 import { isKeepwarmError } from "../src/errors.ts";
+import { clientCommand } from "./client/command.ts";
 import { gcCommand } from "./gc/command.ts";
 import { keysCommand } from "./keys/command.ts";
 import { lmCommand } from "./lm/command.ts";
 import { serverCommand } from "./server/command.ts";
 
-const commands = [serverCommand, gcCommand, keysCommand, lmCommand];
+const commands = [serverCommand, gcCommand, keysCommand, lmCommand, clientCommand];
 
 const program = new Command("bench")
   .description("Measures Keepwarm on this machine. Numbers are news, never a failing exit code.")
