@@ -14,6 +14,13 @@ export type {
   StoreCapabilities,
   StoreStats,
 } from "./store/contract.ts";
+export {
+  type LmcacheConfig,
+  type LmcacheSources,
+  loadLmcacheConfig,
+} from "./config/lmcache/load.ts";
+export type { LmcacheNamespace } from "./config/lmcache/namespace.ts";
+export type { LmcacheRemote } from "./config/lmcache/remote.ts";
 export { LmStore } from "./backends/lm/lm-store.ts";
 export type { LmStoreStats } from "./backends/lm/lm-store.ts";
 export type { LmDescription, LmStoreOptions } from "./backends/lm/store-options.ts";

@@ -1,7 +1,13 @@
 import { closest } from "./suggest.ts";
 
 /** Variables that Keepwarm reads besides the settings. */
-const others = new Set(["KEEPWARM_CONFIG", "KEEPWARM_URL", "KEEPWARM_PASSWORD", "KEEPWARM_DEBUG"]);
+const others = new Set([
+  "KEEPWARM_CONFIG",
+  "KEEPWARM_LMCACHE",
+  "KEEPWARM_URL",
+  "KEEPWARM_PASSWORD",
+  "KEEPWARM_DEBUG",
+]);
 
 /** `ram.maxBlocks` → `KEEPWARM_RAM_MAX_BLOCKS`. */
 export function environmentName(path: string): string {

@@ -5,6 +5,7 @@ import { environmentValues, environmentWarnings } from "./environment.ts";
 import { readConfigFile, type ConfigFile } from "./file.ts";
 import { flagName, longFlag, serveFlags, type FlagValues } from "./flags.ts";
 import { Layers, leaves } from "./layers.ts";
+import { applyLmcache, isProblem, placeRemote, readLmcacheLayer } from "./lmcache/layer.ts";
 import { defaultOrigin, type Origins } from "./origin.ts";
 import { configError, type Problem } from "./problem.ts";
 import { brokenRules } from "./rules.ts";
@@ -13,7 +14,7 @@ import { settingPaths, suggestKey } from "./shape.ts";
 
 /** Where {@link loadConfig} looks. */
 export interface ConfigSources {
-  /** Serve flags by camel-cased name, and `config`: the file to read. Default none. */
+  /** Serve flags by camel-cased name; `config` and `lmcacheConfig`: files to read. Default none. */
   readonly flags?: FlagValues;
   /** Default `process.env`. */
   readonly env?: NodeJS.ProcessEnv;
@@ -27,8 +28,12 @@ export interface LoadedConfig {
   readonly origins: Origins;
   /** The file that was read, if there was one. */
   readonly file: string | undefined;
+  /** LMCache's file, if it was asked for and named. */
+  readonly lmcacheFile: string | undefined;
   /** Things worth telling that are no errors. */
   readonly warnings: readonly string[];
+  /** What was read and has no effect here. */
+  readonly notes: readonly string[];
 }
 
 /** What {@link checkConfig} found: a configuration when there are no problems. */
@@ -38,7 +43,8 @@ export interface CheckedConfig extends Omit<LoadedConfig, "config"> {
 }
 
 /**
- * Defaults, then the file, then `KEEPWARM_*`, then flags; later ones win.
+ * Defaults, then LMCache's configuration if it is asked for, then the file, then `KEEPWARM_*`, then
+ * flags; later ones win.
  *
  * @throws KeepwarmError `CONFIG_INVALID` with one line per problem: place, setting, what is wrong.
  */
@@ -67,6 +73,9 @@ export function checkConfig(sources: ConfigSources = {}): CheckedConfig {
   const { flags = {}, env = process.env, cwd = process.cwd() } = sources;
   const paths = settingPaths();
   const layers = new Layers();
+  const lmcache = readLmcacheLayer(flags["lmcacheConfig"], env, cwd);
+  const layer = lmcache === undefined || isProblem(lmcache) ? undefined : lmcache;
+  if (layer) applyLmcache(layer, layers);
   const file = findFile(flags, env, cwd);
   if (file) layers.merge(file.value, (path) => file.origin(path));
   for (const [path, name, value] of environmentValues(paths, env))
@@ -75,7 +84,11 @@ export function checkConfig(sources: ConfigSources = {}): CheckedConfig {
     const value = flags[flagName(flag)];
     if (value !== undefined) layers.set(path, value, { from: "flag", name: longFlag(flag) });
   }
-  const { config, problems } = validate(layers, file);
+  const remote = layer && placeRemote(layer, layers);
+  const others: Problem[] = [...(layer?.checked.read.problems ?? [])];
+  if (lmcache && isProblem(lmcache)) others.push(lmcache);
+  if (remote && "problem" in remote) others.push(remote.problem);
+  const { config, problems } = validate(layers, file, others);
   if (config) {
     for (const key of ["cert", "key", "ca"] as const) anchor(config, "tls", key, layers, cwd);
     anchor(config, "ssd", "dir", layers, cwd);
@@ -85,7 +98,9 @@ export function checkConfig(sources: ConfigSources = {}): CheckedConfig {
     problems,
     origins: config ? everyOrigin(config, layers) : layers.origins,
     file: file?.name,
-    warnings: environmentWarnings(paths, env),
+    lmcacheFile: layer?.file,
+    warnings: [...environmentWarnings(paths, env), ...(layer?.checked.warnings ?? [])],
+    notes: [...(layer?.notes ?? []), ...(remote && "note" in remote ? [remote.note] : [])],
   };
 }
 
@@ -96,8 +111,8 @@ function findFile(flags: FlagValues, env: NodeJS.ProcessEnv, cwd: string): Confi
   return existsSync(usual) ? readConfigFile(usual, "keepwarm.yaml") : undefined;
 }
 
-function validate(layers: Layers, file: ConfigFile | undefined) {
-  const problems: Problem[] = [...(file?.problems ?? [])];
+function validate(layers: Layers, file: ConfigFile | undefined, others: readonly Problem[] = []) {
+  const problems: Problem[] = [...others, ...(file?.problems ?? [])];
   const result = configSchema.safeParse(layers.raw);
   if (!result.success)
     problems.push(...result.error.issues.flatMap((issue) => describe(issue, layers, file)));
@@ -141,7 +156,9 @@ function locate(
 ) {
   const origin = layers.origin(path);
   const steps = path.map((step) => (typeof step === "number" ? step : String(step)));
-  const inFile = origin.from === "file" || (origin === defaultOrigin && hasKey(file, steps[0]));
+  const inFile =
+    (origin.from === "file" && origin.file === file?.name) ||
+    (origin === defaultOrigin && hasKey(file, steps[0]));
   return inFile && file ? file.origin(steps, at) : origin;
 }
 

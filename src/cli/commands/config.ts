@@ -4,7 +4,11 @@ import { example, outputOptions } from "../options.ts";
 import type { OutputFlags } from "../output.ts";
 import type { Bind, DefineVerb, VerbContext } from "../verb.ts";
 
-interface ConfigFlags extends OutputFlags {
+interface CheckFlags extends OutputFlags {
+  readonly lmcacheConfig?: string;
+}
+
+interface ConfigFlags extends CheckFlags {
   readonly config?: string;
   readonly origin?: boolean;
 }
@@ -22,15 +26,21 @@ function child(command: Command, name: string, summary: string): Command {
 
 function defineCheck(command: Command, bind: Bind): void {
   outputOptions(
-    command.argument("[file]", "file to check (default: the one that serve would read)"),
+    command
+      .argument("[file]", "file to check (default: the one that serve would read)")
+      .option("--lmcache-config <file>", "LMCache's file to check as well"),
   ).action(bind(check));
   example(command, "keepwarm config check keepwarm.yaml");
 }
 
-async function check({ io, out }: VerbContext, _: OutputFlags, file?: string): Promise<ExitCode> {
+async function check(
+  { io, out }: VerbContext,
+  { lmcacheConfig }: CheckFlags,
+  file?: string,
+): Promise<ExitCode> {
   const { checkConfig } = await import("../../config/load.ts");
   const { formatProblem } = await import("../../config/problem.ts");
-  const flags = file === undefined ? {} : { config: file };
+  const flags = { config: file, lmcacheConfig };
   const checked = checkConfig({ flags, env: io.env, cwd: io.cwd });
   const problems = checked.problems.map(({ origin, path, message, remedy }) => ({
     ...origin,
@@ -38,15 +48,18 @@ async function check({ io, out }: VerbContext, _: OutputFlags, file?: string): P
     message,
     remedy,
   }));
-  const name = checked.file ?? "defaults and environment";
+  const files = [checked.file, checked.lmcacheFile].filter((name) => name !== undefined);
+  const name = files.join(", ") || "defaults and environment";
   if (out.json)
     out.object({
       ok: problems.length === 0,
       file: checked.file,
       problems,
       warnings: checked.warnings,
+      notes: checked.notes,
     });
   for (const warning of checked.warnings) out.warn(warning);
+  for (const note of checked.notes) out.note(note);
   for (const problem of checked.problems) io.stderr.write(`${formatProblem(problem)}\n`);
   if (problems.length > 0) return ExitCode.config;
   out.note(`${name}: ok`);
@@ -57,6 +70,7 @@ function defineShow(command: Command, bind: Bind): void {
   outputOptions(
     command
       .option("--config <file>", "file to read (default: KEEPWARM_CONFIG, else ./keepwarm.yaml)")
+      .option("--lmcache-config <file>", "LMCache's file to read as well")
       .option("--origin", "tell where each value comes from"),
   ).action(bind(show));
   example(command, "keepwarm config show --origin");
@@ -67,7 +81,8 @@ async function show({ io, out }: VerbContext, flags: ConfigFlags): Promise<ExitC
   const { loadConfig } = await import("../../config/load.ts");
   const { defaultOrigin, formatOrigin } = await import("../../config/origin.ts");
   const { redact } = await import("../../config/redact.ts");
-  const loaded = loadConfig({ flags: { config: flags.config }, env: io.env, cwd: io.cwd });
+  const { config: file, lmcacheConfig } = flags;
+  const loaded = loadConfig({ flags: { config: file, lmcacheConfig }, env: io.env, cwd: io.cwd });
   for (const warning of loaded.warnings) out.warn(warning);
   const config = redact(loaded.config);
   const rows = [...leaves(config)].map(([path, value]) => {

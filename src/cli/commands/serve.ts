@@ -14,6 +14,7 @@ export const define: DefineVerb = (command, bind) => {
     "--config <file>",
     "file to read (default: KEEPWARM_CONFIG, else ./keepwarm.yaml)",
   );
+  command.option("--lmcache-config <file>", "LMCache's file to take memory, disk and policy from");
   for (const { flag, help, repeatable, hidden } of serveFlags) {
     const option = new Option(flag, help).hideHelp(hidden ?? false);
     if (repeatable) option.argParser(collect);
@@ -43,12 +44,14 @@ async function serve({ io, out }: VerbContext, flags: FlagValues): Promise<ExitC
   const { loadConfig } = await import("../../config/load.ts");
   const { startServer } = await import("../../config/server.ts");
   const { createLogger } = await import("../log.ts");
-  const { config, warnings, file } = loadConfig({ flags, env: io.env, cwd: io.cwd });
+  const { config, warnings, notes, ...read } = loadConfig({ flags, env: io.env, cwd: io.cwd });
   for (const warning of warnings) out.warn(warning);
+  for (const note of notes) out.note(note);
   const logger = await createLogger(config.log, io);
   const stop = stopRequest(io.signal);
   const server = await startServer(config, { logger, onShutdown: () => stop.abort() });
-  announce({ io, out }, config, server, file);
+  const files = [read.file, read.lmcacheFile].filter((name) => name !== undefined);
+  announce({ io, out }, config, server, files);
   if (!stop.signal.aborted) await once(stop.signal, "abort");
   out.note("stopping: no more clients, finishing what is under way");
   await server.close();
@@ -76,7 +79,7 @@ function announce(
   { out }: VerbContext,
   config: Config,
   { listeners, ssd }: RunningServer,
-  file: string | undefined,
+  files: readonly string[],
 ): void {
   const { ram } = config;
   const most = ram.maxBlocks > 0 ? `, at most ${ram.maxBlocks} blocks` : "";
@@ -87,7 +90,7 @@ function announce(
       ...(listeners.lm === undefined ? [] : [`  lm      ${listeners.lm}`]),
       `  ram     ${formatBytes(ram.size)}, ${ram.policy}${most}`,
       ...(ssd === undefined ? [] : [`  ssd     ${describeSsd(config, ssd)}`]),
-      `  config  ${file ?? "defaults, environment and flags"}`,
+      `  config  ${files.join(", ") || "defaults, environment and flags"}`,
       out.paint("green", "ready"),
     ].join("\n"),
   );

@@ -1,0 +1,109 @@
+import { formatOrigin } from "../origin.ts";
+import type { Problem } from "../problem.ts";
+import type { Layers } from "../layers.ts";
+import { checkLmcache, type CheckedLmcache } from "./load.ts";
+import type { UsedKey } from "./known-keys.ts";
+
+/** Variable that lets `keepwarm serve` and `config` read LMCache's file and variables. */
+export const lmcacheSwitch = "KEEPWARM_LMCACHE";
+
+/** Settings that a server takes over from LMCache's configuration. */
+const settings = [
+  ["ram.size", "max_local_cpu_size", "ramBytes"],
+  ["ram.policy", "cache_policy", "policy"],
+  ["ssd.dir", "local_disk", "directory"],
+  ["ssd.size", "max_local_disk_size", "diskBytes"],
+] as const;
+
+/** Keys about the names of blocks, which clients make. */
+const naming = [
+  "chunk_size",
+  "pre_caching_hash_algorithm",
+  "save_unfull_chunk",
+] as const satisfies readonly UsedKey[];
+
+/** LMCache's configuration under that of a server. */
+export interface LmcacheLayer {
+  readonly file: string | undefined;
+  readonly checked: CheckedLmcache;
+  readonly notes: readonly string[];
+}
+
+/**
+ * LMCache's configuration, when it was asked for: `--lmcache-config FILE` reads that file,
+ * `KEEPWARM_LMCACHE=1` the one of `LMCACHE_CONFIG_FILE`; `LMCACHE_*` variables win over either. Without
+ * one of the two, nothing of it is looked at. A switch that says neither yes nor no is a problem.
+ */
+export function readLmcacheLayer(
+  flag: unknown,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): LmcacheLayer | Problem | undefined {
+  const asked = env[lmcacheSwitch] ?? "";
+  const isNo = /^(0|false|no|off)?$/i.test(asked);
+  if (!isNo && !/^(1|true|yes|on)$/i.test(asked))
+    return {
+      origin: { from: "env", name: lmcacheSwitch },
+      path: "",
+      message: "must be 1 or 0",
+      remedy: "Name LMCache's file in LMCACHE_CONFIG_FILE, or with --lmcache-config.",
+    };
+  const named = typeof flag === "string" ? flag : undefined;
+  if (named === undefined && isNo) return undefined;
+  const file = named ?? (env["LMCACHE_CONFIG_FILE"] || undefined);
+  const checked = checkLmcache({ env, cwd, ...(file !== undefined && { file }) });
+  const notes = naming.flatMap((key) => {
+    const origin = checked.read.written(key)?.origin;
+    const what = "has no effect here: clients name blocks, the server keeps them by name";
+    return origin === undefined ? [] : [`${formatOrigin(origin)}: ${key} ${what}`];
+  });
+  return { file, checked, notes: [...checked.notes, ...notes] };
+}
+
+export function isProblem(layer: LmcacheLayer | Problem): layer is Problem {
+  return "message" in layer;
+}
+
+/** Sets what LMCache's configuration says; whatever is set later wins over it. */
+export function applyLmcache({ checked: { read, local } }: LmcacheLayer, layers: Layers): void {
+  for (const [path, key, field] of settings)
+    if (local[field] !== undefined) layers.set(path, local[field], read.written(key)!.origin);
+}
+
+/**
+ * What `remote_url` is to a server: itself, when the URL names a port that it listens on (the file is
+ * then that of its clients), or else a tier behind it, which servers cannot have yet.
+ *
+ * @param layers all settings, those of the listeners included
+ */
+export function placeRemote(
+  { checked: { read, remote } }: LmcacheLayer,
+  layers: Layers,
+): { readonly note: string } | { readonly problem: Problem } | undefined {
+  if (remote === undefined) return undefined;
+  const { origin } = read.written("remote_url")!;
+  const { endpoints, label } = remote;
+  const listener = remote.remote.store === "lm" ? "lm" : "resp";
+  const { port = listener === "resp" ? 6379 : "off" } = (layers.raw[listener] ?? {}) as {
+    readonly port?: unknown;
+  };
+  if (
+    endpoints.length === 1 &&
+    isThisMachine(endpoints[0].host) &&
+    endpoints[0].port === Number(port)
+  )
+    return { note: `${formatOrigin(origin)}: remote_url ${label} is this server itself` };
+  return {
+    problem: {
+      origin,
+      path: "remote_url",
+      message: `${label} would be a tier behind this server, which it cannot have yet`,
+      remedy:
+        "Take remote_url out, or name this server's own address there; a program can put that store behind its own with loadLmcacheConfig and TieredStore.",
+    },
+  };
+}
+
+function isThisMachine(host: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
+}
