@@ -484,11 +484,13 @@ export class LogWriter {
     for (const [index, outcome] of outcomes.entries())
       if (outcome.status === "rejected") {
         // What the kernel could not write it may have thrown away: nothing of this can be promised.
-        this.#health.failed("syncing failed", outcome.reason);
+        this.#health.syncFailed(outcome.reason);
         this.#lastLost = Math.max(this.#lastLost, upTo);
         dirty[index].isDirty = true;
       }
     if (dirty.length > 0) this.#counters.syncs.record(performance.now() - began);
+    if (outcomes.length > 0 && outcomes.every(({ status }) => status === "fulfilled"))
+      this.#health.syncSucceeded();
     this.#syncedUpTo = Math.max(this.#syncedUpTo, upTo);
   }
 

@@ -203,13 +203,18 @@ export class SsdStore implements BlockStore {
     let row = 0;
     const outcome = new Promise<PutOutcome>((resolve) => {
       row = tier.put(key, keyspace, expiresAt, source, (written) => {
-        if (this.#writing.get(row) === outcome) this.#writing.delete(row);
         resolve(written ? STORED : { status: "rejected", reason: "failed" });
       });
     });
-    if (row !== 0) this.#writing.set(row, outcome);
+    if (row !== 0) void this.#noteWriting(row, outcome);
     tier.writeNow();
     return outcome;
+  }
+
+  async #noteWriting(row: number, outcome: Promise<PutOutcome>): Promise<void> {
+    this.#writing.set(row, outcome);
+    await outcome;
+    if (this.#writing.get(row) === outcome) this.#writing.delete(row);
   }
 
   async #copy(parts: readonly Uint8Array[], length: number): Promise<ValueSource> {

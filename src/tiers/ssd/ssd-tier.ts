@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { KeepwarmError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../observe/logger.ts";
 import { MAX_KEY_BYTES } from "../../store/contract.ts";
@@ -42,6 +43,8 @@ export interface SsdTierOptions {
   readonly keyMemoryBytes?: number;
   /** Default `"auto"`: O_DIRECT where the file system has it. */
   readonly direct?: DirectMode;
+  /** How long closing may wait for the disk, in ms. Default 30 000. */
+  readonly drainMs?: number;
   readonly logger?: Logger;
   readonly clock?: Clock;
   /** Another disk than the real one, for tests. */
@@ -112,6 +115,7 @@ export class SsdTier implements LowerTier {
   readonly #reclaimer: Reclaimer;
   readonly #loader: Loader;
   readonly #queueBytes: number;
+  readonly #drainMs: number;
   /** Memory for values on their way between segments. */
   readonly #moving: Staging;
   readonly #openedAt = new Map<number, number>();
@@ -138,6 +142,7 @@ export class SsdTier implements LowerTier {
     this.maxBlocks = options.maxBlocks ?? 0;
     this.durability = options.durability ?? "none";
     this.isDirect = disk.direct;
+    this.#drainMs = options.drainMs ?? 30_000;
     this.#queueBytes = options.queueBytes ?? 256 * 1024 ** 2;
     this.#lastVersion = directory.superblock.session * VERSIONS_A_SESSION;
     this.health = new Health(directory.path, this.#logger, () => this.#clock.now());
@@ -488,6 +493,7 @@ export class SsdTier implements LowerTier {
       segment.readers--;
       this.#reads--;
     }
+    this.health.readSucceeded();
     this.counters.reads.record(performance.now() - began);
     this.counters.readBytes += memory.length;
     const isSame = index === this.#index && index.isPresent(row) && index.version(row) === version;
@@ -582,12 +588,30 @@ export class SsdTier implements LowerTier {
     }
   }
 
-  /** Writes what waits and lets the directory go. Closing twice is allowed. */
+  /**
+   * Writes what waits and lets the directory go. A disk that hangs is waited for no longer than
+   * `drainMs`; the directory then stays locked until it answers, or this process ends. Closing twice
+   * is allowed.
+   */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#sweeper);
     this.#loader.stop();
+    const stopTimer = new AbortController();
+    const late = delay(this.#drainMs, "late", { ref: false, signal: stopTimer.signal }).catch(
+      () => "stopped",
+    );
+    const outcome = await Promise.race([this.#drain(), late]);
+    stopTimer.abort();
+    if (outcome === "late")
+      this.#logger.error(
+        { directory: this.directory },
+        "the disk did not take everything in time: what was not written is lost",
+      );
+  }
+
+  async #drain(): Promise<void> {
     await this.#loading;
     await this.#reclaimer.stop();
     await this.#writer.close();
