@@ -96,6 +96,10 @@ test("demote and warm move blocks between the tiers, and tell before", async () 
   };
   expect(keys.map(({ tier }) => tier)).toEqual(Array.from({ length: 10 }, () => "ssd"));
   expect((await run(["ls", "--keys", "--match", "*org/a*"])).out).toMatch(/\tssd$/m);
+  const groups = (await run(["ls"], { tty: true })).out;
+  expect(groups).toMatch(/HITS +IN RAM +IN SSD\b/);
+  expect(groups).toMatch(/org\/a .* 0 B +55 KiB\n/);
+  expect(groups).toMatch(/org\/b .* 55 KiB +0 B\n/);
   expect(await json("demote", "--model", "org/a")).toMatchObject({ blocks: 0, asIs: 10 });
   expect(await json("warm", "--tier", "ssd", "--dry-run")).toMatchObject({ blocks: 10, bytes });
   expect(await json("warm", "--prefix", "vllm@")).toMatchObject({
@@ -110,6 +114,17 @@ test("demote and warm move blocks between the tiers, and tell before", async () 
     asIs: 1,
     missing: 1,
   });
+});
+
+test("warm says when RAM is too small for all of it", async () => {
+  const connection = await connectResp(server!.listeners.resp);
+  for (let i = 0; i < 12; i++) await connection.set(`big${i}`, [Buffer.alloc(3 * 1024 ** 2, i)]);
+  await expect.poll(async () => (await ssd()).blocks).toBe(BLOCKS.length + 13);
+  await connection.close();
+  await run(["demote", "--prefix", "big"]);
+  const { code, err } = await run(["warm", "--prefix", "big"]);
+  expect(err).toMatch(/^warning: RAM holds 32 MiB: the first of 12 blocks, 36 MiB leave again$/m);
+  expect(code).toBe(0);
 });
 
 test("pin and unpin", async () => {

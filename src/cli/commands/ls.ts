@@ -99,6 +99,8 @@ function listKeys(
 function listGroups({ out }: VerbContext, groups: readonly BlockGroup[]): void {
   const blocks = groups.reduce((sum, group) => sum + group.blocks, 0);
   const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
+  const tiers = [...new Set(groups.flatMap((group) => Object.keys(group.tiers)))].toSorted();
+  const shown = tiers.length > 1 || (tiers.length === 1 && tiers[0] !== "ram") ? tiers : [];
   out.result({ blocks, bytes, groups }, () =>
     out.table(
       [
@@ -110,6 +112,7 @@ function listGroups({ out }: VerbContext, groups: readonly BlockGroup[]): void {
         { title: "SIZE", align: "right" },
         { title: "LARGEST", align: "right" },
         { title: "HITS", align: "right" },
+        ...shown.map((tier) => ({ title: `IN ${tier.toUpperCase()}`, align: "right" as const })),
       ],
       groups.map((group) => [
         group.family,
@@ -120,6 +123,7 @@ function listGroups({ out }: VerbContext, groups: readonly BlockGroup[]): void {
         formatBytes(group.bytes),
         formatBytes(group.largestBytes),
         formatCount(group.hits),
+        ...shown.map((tier) => formatBytes(group.tiers[tier] ?? 0)),
       ]),
     ),
   );

@@ -9,5 +9,6 @@ export const define = residencyVerb({
   past: "warmed",
   isWanted: (words) => words.length > 0 && !words.includes("ram"),
   limits: { keys: 100, bytes: BATCH_BYTES },
+  fillsRam: true,
   examples: ["keepwarm warm --model org/model --dry-run", "keepwarm warm KEY1 KEY2"],
 });

@@ -12,11 +12,17 @@ export interface BlockGroup {
   readonly bytes: number;
   readonly largestBytes: number;
   readonly hits: number;
+  /** Bytes by nearest tier, where the server tells. */
+  readonly tiers: Readonly<Record<string, number>>;
 }
+
+type Writable = { -readonly [K in keyof Omit<BlockGroup, "tiers">]: BlockGroup[K] } & {
+  readonly tiers: Record<string, number>;
+};
 
 /** Collects listed blocks into groups. A block that a scan lists twice counts once. */
 export class Groups {
-  readonly #groups = new Map<string, { -readonly [K in keyof BlockGroup]: BlockGroup[K] }>();
+  readonly #groups = new Map<string, Writable>();
   readonly #seen = new Set<string>();
 
   add(block: ListedBlock): void {
@@ -34,11 +40,14 @@ export class Groups {
       bytes: 0,
       largestBytes: 0,
       hits: 0,
+      tiers: {},
     };
     group.blocks++;
     group.bytes += block.bytes;
     group.largestBytes = Math.max(group.largestBytes, block.bytes);
     group.hits += block.hits ?? 0;
+    if (block.tier !== undefined)
+      group.tiers[block.tier] = (group.tiers[block.tier] ?? 0) + block.bytes;
     this.#groups.set(id, group);
   }
 

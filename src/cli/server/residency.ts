@@ -9,7 +9,7 @@ import type { DefineVerb, VerbContext } from "../verb.ts";
 import { type BatchLimits, batches, inBatches, sizeOf } from "./batches.ts";
 import { withServer } from "./connect.ts";
 import { type Chosen, type SelectorFlags, select, selectorOptions } from "./select.ts";
-import { knowsCommand } from "./snapshot.ts";
+import { knowsCommand, takeSnapshot } from "./snapshot.ts";
 
 interface ResidencyFlags extends ClientFlags, SelectorFlags {
   readonly dryRun?: boolean;
@@ -24,6 +24,8 @@ export interface ResidencyVerb {
   /** Whether there is something to do for a block, from what KW.WHERE says of it. */
   readonly isWanted: (words: readonly string[]) => boolean;
   readonly limits: BatchLimits;
+  /** Whether all blocks must find room in RAM. */
+  readonly fillsRam?: boolean;
   readonly examples: readonly string[];
 }
 
@@ -70,6 +72,10 @@ async function run(
       out.result({ dryRun: true, blocks: wanted.length, bytes, asIs, missing }, () => "");
       out.note(`would ${verb.name} ${what}${rest}`);
       return ExitCode.ok;
+    }
+    if (verb.fillsRam === true) {
+      const ram = (await takeSnapshot(connection)).tiers[0].capacityBytes;
+      if (bytes > ram) out.warn(`RAM holds ${formatBytes(ram)}: the first of ${what} leave again`);
     }
     const quiet = out.quiet;
     const done = await inBatches(connection, { io, quiet }, verb.command, wanted, verb.limits);
