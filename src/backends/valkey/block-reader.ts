@@ -38,7 +38,9 @@ export class BlockReader {
       if (typeof found !== "string") return found;
       if (found === "damaged") this.#counters.damaged++;
     } catch (error) {
-      if (call.signal?.aborted !== true && !(error instanceof KeepwarmError)) throw error;
+      // The whole batch is about to end with the caller's own reason.
+      if (call.signal?.aborted === true) return undefined;
+      if (!(error instanceof KeepwarmError)) throw error;
       this.#counters.failed("failedReads", error);
     }
     return undefined;

@@ -70,7 +70,9 @@ export class BlockWriter {
       counters.storedBytes += bytes;
       return stored;
     } catch (error) {
-      if (call.signal?.aborted !== true && !(error instanceof KeepwarmError)) throw error;
+      // The whole batch is about to end with the caller's own reason.
+      if (call.signal?.aborted === true) return rejected("failed");
+      if (!(error instanceof KeepwarmError)) throw error;
       counters.rejected++;
       counters.failed("failedWrites", error);
       if (isKeepwarmError(error, "CLOSED")) return rejected("closed");

@@ -226,6 +226,7 @@ describe("a caller who gives up", () => {
     await until(() => memory.some((byte) => byte !== 0));
     abort.abort(new Error("enough"));
     await expect(reading).rejects.toThrow("enough");
+    expect(store.stats()).toMatchObject({ failedReads: 0, lastError: undefined });
     memory.fill(0);
     proxy.behaviour = {};
     expect(await getAll(store, blocks)).toBe(6);
