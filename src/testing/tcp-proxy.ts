@@ -119,10 +119,10 @@ export class TcpProxy implements AsyncDisposable {
       this.#sockets.add(socket);
       socket.setNoDelay(true);
       socket.on("error", () => {});
-      socket.on("close", () => {
+      socket.on("close", (failed) => {
         this.#sockets.delete(socket);
         this.#clients.delete(socket);
-        other.destroy();
+        if (failed) other.destroy();
       });
     }
     this.#carry(client, server, false);
@@ -144,19 +144,22 @@ export class TcpProxy implements AsyncDisposable {
     });
     from.on("end", () => {
       underWay = after(underWay, async () => {
-        if (this.behaviour.blackHole !== true) to.end();
+        await this.#holdBack(to);
+        to.end();
       });
     });
+  }
+
+  /** Waits until the black hole is over. */
+  async #holdBack(to: Socket): Promise<void> {
+    while (this.behaviour.blackHole === true && !to.destroyed) await sleep(5);
   }
 
   async #pass(chunk: Buffer, due: number, to: Socket, back: boolean): Promise<void> {
     const { alter } = this.behaviour;
     const late = due - performance.now();
     if (late > 0) await sleep(late);
-    while (this.behaviour.blackHole === true) {
-      if (to.destroyed) return;
-      await sleep(5);
-    }
+    await this.#holdBack(to);
     const bytes = back && alter !== undefined ? alter(chunk) : chunk;
     for (let at = 0; at < bytes.length && to.writable; at += sliceBytes) {
       const slice = bytes.subarray(at, at + sliceBytes);
