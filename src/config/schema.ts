@@ -87,6 +87,11 @@ export const configSchema = z.strictObject({
     tierWaitMs: duration(
       "How long a command waits for blocks from the disk, before they are misses.",
     ).default(2000),
+    departures: integer(
+      0,
+      2 ** 24,
+      "Keys that left and are remembered with the reason, for `keepwarm explain`; 0 none.",
+    ).default(65_536),
     collectionBytes: bytes("Memory for lists and hashes, all told.").default(64 * 1024 ** 2),
     stallMs: duration("A client that stops amid a value or a reply is closed after this.").default(
       30_000,

@@ -9,6 +9,7 @@ import { type Logger, silentLogger } from "../observe/logger.ts";
 import { TierChain } from "../tiers/chain/tier-chain.ts";
 import { RamTier } from "../tiers/ram/ram-tier.ts";
 import { halfOfDisk } from "../tiers/ssd/capacity.ts";
+import { DepartureLog } from "../tiers/departure-log.ts";
 import { SsdTier } from "../tiers/ssd/ssd-tier.ts";
 import { version } from "../util/version.ts";
 import type { Config } from "./schema.ts";
@@ -50,6 +51,8 @@ export async function startServer(
   const ssd = await openSsd(config, logger);
   const tiers = new TierChain({
     ram,
+  const { departures } = config.limits;
+  if (departures > 0) ram.departures = new DepartureLog({ entries: departures });
     ...(ssd === undefined ? {} : { lower: ssd, writeMode: config.ssd.write }),
   });
   try {

@@ -178,6 +178,8 @@ function keyProblem(request: Request, key: number): string | undefined {
   if (length > MAX_KEY_BYTES)
     return `ERR a key of ${length} bytes is too long: ${MAX_KEY_BYTES} is the limit`;
   return length === 0 ? "ERR a key may not be empty" : undefined;
+  const [start, end] = [request.start(key), request.end(key)];
+  front.ram.departures?.record(request.bytes, start, end, session.keyspace, "ram", "dropped", 0);
 }
 
 /** Removes what argument `index` names, whatever it is. Returns whether there was something. */

@@ -3,6 +3,7 @@ import { isPairKey, partnerKey } from "../../store/pairs.ts";
 import { type EvictionPolicy, type PolicyName, createPolicy } from "../../store/policies/index.ts";
 import { type Clock, systemClock } from "../../util/clock.ts";
 import { formatBytes } from "../../util/units.ts";
+import type { DepartureLog } from "../departure-log.ts";
 import { Arena } from "./arena.ts";
 import { ENTRY_ROW_BYTES, EntryTable, TICK_MS } from "./entry-table.ts";
 import { RamCounters } from "./ram-counters.ts";
@@ -62,6 +63,8 @@ export class RamTier {
   /** How long a key just reported present is safe from eviction, in ms. */
   graceMs: number;
   observer: RamObserver | undefined;
+  /** Remembers which keys left, for those who ask why. Default: nothing is remembered. */
+  departures: DepartureLog | undefined;
   readonly #arena: Arena;
   readonly #clock: Clock;
   readonly #startedAt: number;
@@ -251,6 +254,7 @@ export class RamTier {
     if (entry === 0 && !this.#makeRoomForOne()) {
       this.cancel(slot);
       this.counters.rejected++;
+      this.departures?.record(key, start, end, keyspace, "ram", "dropped", 0);
       return 0;
     }
     this.#fillingBytes -= this.slots.bytes(slot);
@@ -302,12 +306,16 @@ export class RamTier {
 
   /** Drops everything, or all of one keyspace. */
   clear(keyspace?: number): void {
+    const { departures } = this;
+    this.departures = undefined;
     for (let entry = 1; entry < this.entries.end; entry++)
       if (
         this.entries.isPresent(entry) &&
         (keyspace === undefined || this.entries.keyspace(entry) === keyspace)
       )
         this.#drop(entry, "removed");
+    this.departures = departures;
+    departures?.cleared(keyspace);
   }
 
   /**
@@ -430,6 +438,7 @@ export class RamTier {
   /** Takes the entry out of everything but the policy. */
   #forget(entry: number, why: ForgetReason): void {
     this.observer?.forgotten(entry, why);
+    this.#noteDeparture(entry, why);
     const partner = this.entries.partner(entry);
     if (partner !== 0) this.entries.setPartner(partner, 0);
     this.setPinned(entry, false);
@@ -439,6 +448,17 @@ export class RamTier {
     this.entries.remove(entry);
     this.#valueBytes -= this.slots.length(slot);
     this.slots.release(slot);
+  }
+
+  #noteDeparture(entry: number, why: ForgetReason): void {
+    if (this.departures === undefined) return;
+    const { slots, entries } = this;
+    const slot = entries.slot(entry);
+    const start = slots.keyOffset(slot);
+    const end = start + slots.keyLength(slot);
+    const idleMs = this.idleMs(entry);
+    const keyspace = entries.keyspace(entry);
+    this.departures.record(slots.piece(slot), start, end, keyspace, "ram", why, idleMs);
   }
 
   #joinPair(entry: number, key: Uint8Array, start: number, end: number, keyspace: number): void {

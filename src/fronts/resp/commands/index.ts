@@ -17,6 +17,7 @@ import { serverCommands } from "./server.ts";
 import { stringCommands } from "./strings.ts";
 import { tierCommands } from "./tiers.ts";
 import { transactionCommands } from "./transactions.ts";
+import { whyCommands } from "./why.ts";
 
 /** Every command of the RESP front. */
 export const commandSpecs: readonly CommandSpec[] = [
@@ -38,4 +39,5 @@ export const commandSpecs: readonly CommandSpec[] = [
   ...scriptingCommands,
   ...keepwarmCommands,
   ...tierCommands,
+  ...whyCommands,
 ];

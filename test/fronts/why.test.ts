@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { FakeClock } from "../../src/testing/fake-clock.ts";
+import { DepartureLog } from "../../src/tiers/departure-log.ts";
+import { FakeLowerTier } from "../support/fake-lower-tier.ts";
+import { startFront } from "../support/front.ts";
+
+test("KW.WHY tells where keys are, and when and why others left", async () => {
+  const clock = new FakeClock();
+  const began = clock.now();
+  const front = await startFront({}, { maxBlocks: 2, graceMs: 0, clock });
+  front.ram.departures = new DepartureLog({ clock });
+  const client = await front.client();
+  await client.ask("SET", "old", "v");
+  await client.ask("SET", "gone", "v");
+  clock.advance(4000);
+  await client.ask("SET", "new", "v");
+  await client.ask("DEL", "gone");
+  await client.ask("SET", "short", "v", "PX", 10);
+  clock.advance(1000);
+  await client.ask("RPUSH", "list", "x");
+  expect(await client.ask("KW.WHY", "new", "old", "gone", "short", "list", "never")).toEqual([
+    ["present", "ram"],
+    ["left", "ram", "evicted", began + 4000, 4000],
+    ["left", "ram", "removed", began + 4000, 4000],
+    ["left", "ram", "expired", began + 5000, 1000],
+    ["present", "list"],
+    ["unknown", began],
+  ]);
+  clock.advance(1000);
+  await client.ask("FLUSHDB");
+  expect(await client.ask("KW.WHY", "new", "old")).toEqual([
+    ["cleared", began + 6000],
+    ["left", "ram", "evicted", began + 4000, 4000],
+  ]);
+  await client.ask("SELECT", 1);
+  expect(await client.ask("KW.WHY", "old")).toEqual([["unknown", began]]);
+});
+
+test("KW.WHY knows the tier below, and does not read or renew anything", async () => {
+  const lower = new FakeLowerTier();
+  const front = await startFront({}, { maxBlocks: 1, graceMs: 0 }, { lower });
+  front.ram.departures = new DepartureLog();
+  const client = await front.client();
+  await client.ask("SET", "a", "v");
+  await client.ask("SET", "b", "v");
+  expect(await client.ask("KW.WHY", "a", "b")).toEqual([
+    ["present", "fake"],
+    ["present", "ram", "fake"],
+  ]);
+  expect(front.server.state.hits + front.server.state.misses + lower.touched).toBe(0);
+});
+
+test("without a log KW.WHY only knows what is there", async () => {
+  const clock = new FakeClock();
+  const client = await (await startFront({}, { clock })).client();
+  await client.ask("SET", "a", "v");
+  await client.ask("DEL", "a");
+  expect(await client.ask("KW.WHY", "a")).toEqual([["unknown", clock.now()]]);
+});
