@@ -21,8 +21,10 @@ export async function ssdRepair(
     repairDirectory(resolve(io.cwd, directory), { dryRun, signal: io.signal, onProgress }),
   );
   out.result(report, () => reportText(out, report));
-  const { headersWritten, footersWritten, recordsDropped } = report;
-  if (footersWritten === 0) out.note("nothing to repair");
+  const { headersWritten, footersWritten, recordsDropped, superblockWritten } = report;
+  if (superblockWritten)
+    out.note(`${dryRun ? "would write" : "wrote"} keepwarm-ssd.json as the segments have it`);
+  if (footersWritten === 0) out.note("nothing to repair in the segments");
   else
     out.note(
       `${dryRun ? "would write" : "wrote"} ${plural(headersWritten, "header")} and ${plural(footersWritten, "footer")}, ${dryRun ? "would forget" : "forgot"} ${plural(recordsDropped, "damaged value")}`,

@@ -42,7 +42,7 @@ export function selectorOptions(command: Command): Command {
     .option("--idle <duration>", "all blocks that were not used for so long");
 }
 
-export function hasSelector(flags: SelectorFlags): boolean {
+function hasSelector(flags: SelectorFlags): boolean {
   const { match, prefix, family, model, tier, idle } = flags;
   return [match, prefix, family, model, tier, idle].some((flag) => flag !== undefined);
 }

@@ -4,15 +4,19 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { KeepwarmError } from "../../errors.ts";
 import { STORE_ID_BYTES } from "./layout.ts";
+import { Segment } from "./segment.ts";
 
 const FORMAT = "keepwarm-ssd";
 const FORMAT_VERSION = 1;
-const SUPERBLOCK = "keepwarm-ssd.json";
+export const SUPERBLOCK = "keepwarm-ssd.json";
 const LOCK = "lock.json";
 
 /** A lock is renewed this often, in ms; one of another machine that was not for long is stale. */
 const RENEW_MS = 5000;
 const STALE_MS = 30_000;
+
+/** Versions of one session; 2^17 sessions fit a double. */
+export const VERSIONS_A_SESSION: number = 2 ** 36;
 
 /** What `keepwarm-ssd.json` says about the directory. */
 export interface Superblock {
@@ -24,6 +28,9 @@ export interface Superblock {
   /** How often the directory was opened: versions of one session are above those of all before. */
   readonly session: number;
 }
+
+/** What a superblock says that the segments say as well. */
+export type SuperblockFacts = Pick<Superblock, "storeId" | "segmentBytes">;
 
 /** A data directory that this process holds alone. */
 export class DataDirectory {
@@ -59,14 +66,13 @@ export class DataDirectory {
     await lock(path);
     try {
       const before = await DataDirectory.read(path);
-      const superblock: Superblock = {
-        format: FORMAT,
-        version: FORMAT_VERSION,
+      if (before === undefined) await refuseOrphans(path);
+      const superblock = superblockOf({
         storeId: before?.storeId ?? randomBytes(STORE_ID_BYTES).toString("hex"),
         segmentBytes: before?.segmentBytes ?? segmentBytes,
         session: (before?.session ?? 0) + 1,
-      };
-      await replaceFile(path, SUPERBLOCK, `${JSON.stringify(superblock, undefined, 2)}\n`);
+      });
+      await writeSuperblock(path, superblock);
       return new DataDirectory(path, superblock);
     } catch (error) {
       await fs.rm(join(path, LOCK), { force: true });
@@ -78,15 +84,22 @@ export class DataDirectory {
    * Locks a directory that is there without beginning a session in it: for maintenance.
    *
    * Throws `INPUT_INVALID` when it is no data directory, and otherwise as {@link DataDirectory.open}.
+   * @param lost - what stood in a superblock that cannot be read any more.
    */
-  static async hold(path: string): Promise<DataDirectory> {
-    const superblock = await DataDirectory.read(path);
+  static async hold(path: string, lost?: SuperblockFacts): Promise<DataDirectory> {
+    const superblock =
+      lost === undefined ? await DataDirectory.read(path) : superblockOf({ ...lost, session: 0 });
     if (superblock === undefined)
       throw new KeepwarmError("INPUT_INVALID", `${path} has no ${SUPERBLOCK}`, {
         remedy: "Name the directory that `ssd.dir` names.",
       });
     await lock(path);
     return new DataDirectory(path, superblock);
+  }
+
+  /** Writes the superblock anew, as it was when the directory was opened `session` times. */
+  static async restore(path: string, facts: SuperblockFacts, session: number): Promise<void> {
+    await writeSuperblock(path, superblockOf({ ...facts, session }));
   }
 
   /** The superblock of a directory, or `undefined` when it has none. */
@@ -102,7 +115,7 @@ export class DataDirectory {
     if (found?.format !== FORMAT)
       throw new KeepwarmError("CONFIG_INVALID", `${join(path, SUPERBLOCK)} is damaged`, {
         remedy:
-          "Restore that file, or give another directory, or empty this one: the blocks in it are then lost.",
+          "Run `keepwarm ssd repair` on the directory, which makes that file anew, or give another directory.",
       });
     if (found.version !== FORMAT_VERSION)
       throw new KeepwarmError(
@@ -120,6 +133,24 @@ export class DataDirectory {
     clearInterval(this.#renewal);
     await fs.rm(join(this.path, LOCK), { force: true });
   }
+}
+
+/** Segments without a superblock would be taken for another store's, and written over. */
+async function refuseOrphans(path: string): Promise<void> {
+  const names = await fs.readdir(path);
+  if (names.every((name) => Segment.numberOf(name) === undefined)) return;
+  throw new KeepwarmError("CONFIG_INVALID", `${path} has segments but no ${SUPERBLOCK}`, {
+    remedy:
+      "Run `keepwarm ssd repair` on the directory, which makes that file anew, or empty it, or give another directory.",
+  });
+}
+
+function superblockOf(facts: Omit<Superblock, "format" | "version">): Superblock {
+  return { format: FORMAT, version: FORMAT_VERSION, ...facts };
+}
+
+function writeSuperblock(path: string, superblock: Superblock): Promise<void> {
+  return replaceFile(path, SUPERBLOCK, `${JSON.stringify(superblock, undefined, 2)}\n`);
 }
 
 function parse(text: string): Partial<Record<keyof Superblock, unknown>> | undefined {

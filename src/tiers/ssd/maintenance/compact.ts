@@ -56,7 +56,8 @@ export async function compactDirectory(
   }
 }
 
-async function removeLeftovers({ disk }: OfflineStore): Promise<void> {
+/** Removes files that a compaction left which was killed. */
+export async function removeLeftovers({ disk }: OfflineStore): Promise<void> {
   for (const name of await disk.names()) if (OUTPUT_NAME.test(name)) await disk.remove(name);
 }
 

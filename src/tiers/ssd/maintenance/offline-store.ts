@@ -1,5 +1,5 @@
 import { KeepwarmError, isKeepwarmError } from "../../../errors.ts";
-import { DataDirectory, type Superblock } from "../data-directory.ts";
+import { DataDirectory, type Superblock, type SuperblockFacts } from "../data-directory.ts";
 import { peekFrameHeader } from "../frame.ts";
 import { PAGE_BYTES, type SegmentHeader } from "../layout.ts";
 import { Loader } from "../loader.ts";
@@ -32,6 +32,8 @@ export interface OfflineStoreOptions extends MaintenanceOptions {
   readonly writable: boolean;
   /** Whether to read and prove every value. Default: only those of segments without a footer. */
   readonly verify?: boolean;
+  /** What stood in a superblock that cannot be read any more. */
+  readonly lost?: SuperblockFacts | undefined;
   /** Called with what each segment says, the newest first. */
   readonly loaded?: (
     segment: Segment,
@@ -94,7 +96,7 @@ export class OfflineStore {
    * format is unknown, and the signal's reason.
    */
   static async open(path: string, options: OfflineStoreOptions): Promise<OfflineStore> {
-    const { directory, superblock } = await hold(path, options.writable);
+    const { directory, superblock } = await hold(path, options);
     const disk = new OfflineDisk(path, options.writable);
     let segments: SegmentSet | undefined;
     try {
@@ -184,10 +186,10 @@ export class OfflineStore {
 
 async function hold(
   path: string,
-  writable: boolean,
+  { writable, lost }: OfflineStoreOptions,
 ): Promise<{ directory: DataDirectory | undefined; superblock: Superblock }> {
   try {
-    const directory = await DataDirectory.hold(path);
+    const directory = await DataDirectory.hold(path, lost);
     return { directory, superblock: directory.superblock };
   } catch (error) {
     const cause = isKeepwarmError(error)

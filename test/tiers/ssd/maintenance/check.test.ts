@@ -1,4 +1,4 @@
-import { stat, truncate, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { checkDirectory } from "../../../../src/tiers/ssd/maintenance/check.ts";
@@ -204,6 +204,35 @@ test("a directory in use, without a superblock, or of another format is refused"
     message: expect.stringContaining("format 99") as string,
     remedy: expect.stringContaining("keepwarm ssd export") as string,
   });
+});
+
+test.each(["gone", "damaged"])("a superblock that is %s is made anew", async (how) => {
+  const directory = await emptyDirectory();
+  const blocks = await fill(directory, "k", 30);
+  await fill(directory, "k", 3);
+  const path = join(directory, "keepwarm-ssd.json");
+  const before = JSON.parse(await readFile(path, "utf8")) as { session: number };
+  if (how === "gone") await rm(path);
+  else await writeFile(path, '{"format": "keepw');
+  expect(await repairDirectory(directory, { dryRun: true })).toMatchObject({
+    superblockWritten: true,
+    blocks: 30,
+  });
+  await expect(checkDirectory(directory)).rejects.toThrow(/keepwarm-ssd\.json/);
+  await expect(openStore(directory)).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    remedy: expect.stringContaining("keepwarm ssd repair") as string,
+  });
+  expect(await repairDirectory(directory)).toMatchObject({ superblockWritten: true, blocks: 30 });
+  const after = JSON.parse(await readFile(path, "utf8")) as { session: number };
+  expect(after).toEqual({ ...before, session: after.session });
+  expect(after.session).toBeGreaterThanOrEqual(before.session);
+  expect(await missingFrom(directory, blocks)).toEqual([]);
+  // What is written from now on is newer than all that was there.
+  const store = await openStore(directory);
+  await store.put([{ key: "k-5", value: valueOf("new", 20_000) }]);
+  await store.close();
+  expect(await missingFrom(directory, new Map([["k-5", valueOf("new", 20_000)]]))).toEqual([]);
 });
 
 test("a check changes no byte, and ends when it is told to", async () => {
