@@ -35,8 +35,7 @@ export const serveFlags: readonly ServeFlag[] = [
   {
     flag: "--remote <url>",
     path: "remote",
-    help: notYet,
-    hidden: true,
+    help: "store on another machine, such as valkey://host:6379; may be repeated",
     repeatable: true,
   },
   { flag: "--durability <mode>", path: "durability", help: "none, async or fsync" },

@@ -7,6 +7,7 @@ export function redact(config: Config): Config {
   const { password, users } = config.auth;
   return {
     ...config,
+    remote: config.remote.map(withoutPassword),
     auth: {
       ...(password === undefined ? {} : { password: hidden }),
       users: users.map((user) => ({
@@ -16,4 +17,9 @@ export function redact(config: Config): Config {
       })),
     },
   };
+}
+
+/** The URL as it may be shown. */
+export function withoutPassword(url: string): string {
+  return url.replace(/(\/\/[^@/:]*):[^@/]*@/, `$1:${hidden}@`);
 }

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { storeProblem } from "../backends/registry.ts";
 import type { Config } from "./schema.ts";
 
 /** A rule about several settings that was broken. */
@@ -10,7 +11,13 @@ export interface Broken {
 
 /** Rules that no single setting can check. */
 export function brokenRules(config: Config): Broken[] {
-  return [...exposure(config), ...tls(config), ...users(config), ...disk(config)];
+  return [
+    ...exposure(config),
+    ...tls(config),
+    ...users(config),
+    ...disk(config),
+    ...remotes(config),
+  ];
 }
 
 /** Whether an address can be reached from this machine only. */
@@ -98,4 +105,11 @@ function* disk({ ssd, durability }: Config): Generator<Broken> {
       message: `${ssd.write} writes later than durability fsync promises`,
       remedy: "Set ssd.write to through, or durability to none or async.",
     };
+}
+
+function* remotes({ remote }: Config): Generator<Broken> {
+  for (const [index, url] of remote.entries()) {
+    const problem = storeProblem(url);
+    if (problem !== undefined) yield { path: ["remote", index], ...problem };
+  }
 }

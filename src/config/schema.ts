@@ -68,9 +68,9 @@ export const configSchema = z.strictObject({
     ).default("auto"),
   }),
   remote: z
-    .array(z.never({ error: "remote backends are not in this version yet" }))
+    .array(text("URL of a store on another machine."))
     .default([])
-    .describe("Reserved: remote backends are not in this version yet."),
+    .describe("Stores on other machines, asked in this order for what is not here, as URLs."),
   durability: choice(
     ["none", "async", "fsync"],
     "What a reply to a write promises of the disk: none, async (synced each second), fsync (synced before the reply).",

@@ -5,13 +5,16 @@ import type { RespServerOptions } from "../fronts/resp/options.ts";
 import { LmServer } from "../fronts/lm/server.ts";
 import { RespServer } from "../fronts/resp/server.ts";
 import type { UserOptions } from "../fronts/resp/users.ts";
+import { openStore } from "../backends/registry.ts";
 import { type Logger, silentLogger } from "../observe/logger.ts";
+import type { BlockStore } from "../store/contract.ts";
 import { TierChain } from "../tiers/chain/tier-chain.ts";
+import { DepartureLog } from "../tiers/departure-log.ts";
 import { RamTier } from "../tiers/ram/ram-tier.ts";
 import { halfOfDisk } from "../tiers/ssd/capacity.ts";
-import { DepartureLog } from "../tiers/departure-log.ts";
 import { SsdTier } from "../tiers/ssd/ssd-tier.ts";
 import { version } from "../util/version.ts";
+import { withoutPassword } from "./redact.ts";
 import type { Config } from "./schema.ts";
 
 export interface RunningServer {
@@ -48,11 +51,13 @@ export async function startServer(
     policy: config.ram.policy,
     graceMs: config.ram.graceMs,
   });
-  const ssd = await openSsd(config, logger);
-  const tiers = new TierChain({
-    ram,
   const { departures } = config.limits;
   if (departures > 0) ram.departures = new DepartureLog({ entries: departures });
+  const ssd = await openSsd(config, logger);
+  const remotes = await openRemotes(config, logger);
+  const tiers = new TierChain({
+    ram,
+    remotes,
     ...(ssd === undefined ? {} : { lower: ssd, writeMode: config.ssd.write }),
   });
   try {
@@ -63,6 +68,7 @@ export async function startServer(
       close: async () => {
         await fronts.close();
         await closeTiers(tiers, ssd, logger);
+        for (const remote of remotes) await remote.close();
       },
     };
   } catch (error) {
@@ -127,15 +133,30 @@ async function closeTiers(
   ssd: SsdTier | undefined,
   logger: Logger,
 ): Promise<void> {
-  if (ssd === undefined) return;
-  const ended = (async () => {
-    await tiers.settled();
-    await ssd.close();
+  const ended = async (): Promise<true> => {
+    await Promise.all([tiers.settled(), tiers.settledRemotes()]);
+    await ssd?.close();
     return true;
-  })();
+  };
   const deadline = delay(DRAIN_MS, false, { ref: false });
-  if (!(await Promise.race([ended, deadline])))
-    logger.error({ directory: ssd.directory }, "the disk did not take everything in time");
+  if (!(await Promise.race([ended(), deadline])))
+    logger.error(
+      { directory: ssd?.directory, unwritten: tiers.remotes.map(({ queuedItems }) => queuedItems) },
+      "what waited to be written was not taken in time",
+    );
+}
+
+/** A store that does not answer is no reason not to start: until it does, it is a miss. */
+async function openRemotes(config: Config, logger: Logger): Promise<BlockStore[]> {
+  const stores: BlockStore[] = [];
+  for (const url of config.remote) {
+    const store: BlockStore & { check?(): Promise<void> } = await openStore(url, logger);
+    store.check?.().catch((error: unknown) => {
+      logger.warn({ error }, `remote store ${withoutPassword(url)} does not answer`);
+    });
+    stores.push(store);
+  }
+  return stores;
 }
 
 async function openSsd(config: Config, logger: Logger): Promise<SsdTier | undefined> {

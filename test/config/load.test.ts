@@ -162,9 +162,14 @@ describe("problems name the place, the setting and the way out", () => {
       "keepwarm.yaml:1:13: lm.host: refusing to listen on 0.0.0.0, where others can reach it: lm:// has no authentication. Listen on 127.0.0.1, or allow it with `protected: false` (--no-protected).",
     ],
     [
-      "a remote",
-      "remote: [valkey://a]\n",
-      "keepwarm.yaml:1:10: remote.0: remote backends are not in this version yet",
+      "a remote store that is yet to come",
+      "remote: [infinistore://a]\n",
+      "keepwarm.yaml:1:10: remote.0: infinistore:// (InfiniStore) is not in this version yet. Use one of redis://, rediss://, redis-sentinel://, redis-cluster://, valkey://, valkeys://, valkey-cluster://, unix://, lm://.",
+    ],
+    [
+      "a remote store that nobody knows",
+      "remote: [valkey://a, gopher://b]\n",
+      "keepwarm.yaml:1:22: remote.1: gopher:// names no store that Keepwarm knows. Use one of redis://, rediss://, redis-sentinel://, redis-cluster://, valkey://, valkeys://, valkey-cluster://, unix://, lm://.",
     ],
     ["a list at the top", "- 1\n", "keepwarm.yaml:1:1: must be a mapping of settings"],
   ])("%s", (_, text, expected) => {

@@ -214,7 +214,8 @@ export class LmConnection implements Reader, RequestReceiver {
     const { blocks } = front;
     const isGet = request.command === command.get;
     const found = blocks.find(request);
-    if (isGet && found === "below" && !this.#hasCome) {
+    const mayCome = found === "below" ? isGet : found === "absent" && front.tiers.hasRemotes;
+    if (mayCome && !this.#hasCome) {
       this.#bringing = blocks.bring(() => this.#afterBringing());
       return false;
     }

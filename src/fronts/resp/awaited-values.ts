@@ -1,9 +1,9 @@
 import { performance } from "node:perf_hooks";
 import type { Bringing } from "../../tiers/chain/bringing.ts";
-import type { TierChain } from "../../tiers/chain/tier-chain.ts";
 import type { Request } from "../../wire/resp/request.ts";
 import type { Command } from "./command.ts";
 import type { Session } from "./session.ts";
+import { findPlace } from "./values.ts";
 
 /** A command that waits for values which lie below RAM. */
 export class AwaitedValues {
@@ -33,8 +33,7 @@ export class AwaitedValues {
     ready: () => void,
   ): AwaitedValues | undefined {
     const { tiers } = session.front;
-    if (command.name !== "exec" && !liesBelow(tiers, command, request, session.keyspace))
-      return undefined;
+    if (command.name !== "exec" && !mustWait(session, command, request)) return undefined;
     const awaited = new AwaitedValues(session, command, ready);
     const { bringing } = awaited;
     // What is there is kept before the first value comes and takes its room.
@@ -43,6 +42,12 @@ export class AwaitedValues {
         const last = part.spec.values?.(words) ?? 0;
         for (let index = 1; index <= last; index++)
           tiers[act](words.bytes, words.start(index), words.end(index), keyspace, bringing);
+      });
+    if (tiers.hasRemotes)
+      forEachPart(session, command, request, (part, words, keyspace) => {
+        forEachAsked(part, words, (index, act) =>
+          tiers[act](words.bytes, words.start(index), words.end(index), keyspace, bringing),
+        );
       });
     if (bringing.pending > 0) return awaited;
     bringing.release();
@@ -60,18 +65,32 @@ export class AwaitedValues {
   }
 }
 
-/** Whether a value that the command needs lies below RAM. */
-function liesBelow(
-  tiers: TierChain,
+/** Whether something that the command needs lies below RAM, or may be on another machine. */
+function mustWait(session: Session, command: Command, request: Request): boolean {
+  const { hasRemotes } = session.front.tiers;
+  const last = command.spec.values?.(request) ?? 0;
+  for (let index = 1; index <= last; index++) {
+    const place = findPlace(session, request, index);
+    if (place < 0 || (place === 0 && hasRemotes)) return true;
+  }
+  let isAbsent = false;
+  if (hasRemotes)
+    forEachAsked(command, request, (index) => {
+      isAbsent ||= findPlace(session, request, index) === 0;
+    });
+  return isAbsent;
+}
+
+/** Calls `act` with the keys that other machines are asked about, and what is to be asked. */
+function forEachAsked(
   { spec }: Command,
   request: Request,
-  keyspace: number,
-): boolean {
-  const last = spec.values?.(request) ?? 0;
-  for (let index = 1; index <= last; index++)
-    if (tiers.find(request.bytes, request.start(index), request.end(index), keyspace) < 0)
-      return true;
-  return false;
+  act: (index: number, how: "bring" | "seek") => void,
+): void {
+  const facts = spec.facts?.(request) ?? 0;
+  for (let index = 1; index <= facts; index++) act(index, "bring");
+  const presence = spec.presence?.(request) ?? 0;
+  for (let index = 1; index <= presence; index++) act(index, "seek");
 }
 
 /** Calls `act` with the command, or with each that EXEC will run, and the keyspace of its keys. */

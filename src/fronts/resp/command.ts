@@ -47,6 +47,10 @@ export interface CommandSpec {
    * Default: none. EXEC needs what its commands need.
    */
   readonly values?: (request: Request) => number;
+  /** How many are keys that may be on other machines alone: they are asked whether they have them. */
+  readonly presence?: (request: Request) => number;
+  /** How many are keys of which more is to be known: what other machines alone have comes to RAM first. */
+  readonly facts?: (request: Request) => number;
   run(session: Session, request: Request): void;
 }
 
@@ -59,6 +63,8 @@ export class Command {
   readonly isWrite: boolean;
   /** May need values that lie below RAM. */
   readonly needsValues: boolean;
+  /** Other machines may have to be asked first. */
+  readonly asksRemotes: boolean;
   readonly latency: Histogram = new Histogram();
   calls = 0;
   /** Refused before it ran. */
@@ -71,6 +77,8 @@ export class Command {
     this.noAuth = spec.flags.includes("noauth");
     this.isWrite = spec.flags.includes("write");
     this.needsValues = spec.values !== undefined || spec.name === "exec";
+    const asks = spec.presence ?? spec.facts;
+    this.asksRemotes = this.needsValues || asks !== undefined;
   }
 
   has(flag: CommandFlag): boolean {

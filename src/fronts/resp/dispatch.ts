@@ -59,12 +59,10 @@ export function dispatch(session: Session, request: Request): void {
       refuse(session, request, command, "ERR the commands of one transaction take too much memory");
     return;
   }
-  if (
-    command.needsValues &&
-    front.tiers.lower !== undefined &&
-    session.connection.awaitValues(command, request)
-  )
-    return;
+  const { tiers } = front;
+  const mayWait =
+    (command.needsValues && tiers.lower !== undefined) || (command.asksRemotes && tiers.hasRemotes);
+  if (mayWait && session.connection.awaitValues(command, request)) return;
   run(session, command, request);
 }
 

@@ -13,6 +13,8 @@ export interface ServerStats {
   readonly listeners: Readonly<Record<string, string>>;
   /** The nearest first: RAM, and what is below it. */
   readonly tiers: readonly (RamStats | LowerStats)[];
+  /** Stores on other machines, in the order in which they are asked. */
+  readonly remotes: readonly RemoteStats[];
   readonly clients: { readonly connected: number; readonly max: number; readonly rejected: number };
   readonly traffic: {
     readonly commands: number;
@@ -34,6 +36,20 @@ export interface RamStats extends StoreStats {
   readonly pinned: number;
   /** Now, in values on their way in. */
   readonly inflightBytes: number;
+}
+
+/** What the chain counts of a store on another machine, and that store's own counters. */
+export interface RemoteStats {
+  readonly name: string;
+  readonly hits: number;
+  readonly hitBytes: number;
+  readonly misses: number;
+  readonly written: number;
+  readonly dropped: number;
+  readonly failedWrites: number;
+  readonly queuedItems: number;
+  readonly queuedBytes: number;
+  readonly store: StoreStats;
 }
 
 interface CommandStats {
@@ -62,6 +78,18 @@ export function serverStats(front: FrontState): ServerStats {
     node: process.version,
     listeners: options.listeners?.() ?? {},
     tiers: tierStats(front),
+    remotes: front.tiers.remotes.map((remote) => ({
+      name: remote.store.name,
+      hits: remote.hits,
+      hitBytes: remote.hitBytes,
+      misses: remote.misses,
+      written: remote.written,
+      dropped: remote.dropped,
+      failedWrites: remote.failedWrites,
+      queuedItems: remote.queuedItems,
+      queuedBytes: remote.queuedBytes,
+      store: remote.store.stats(),
+    })),
     clients: {
       connected: front.sessions.size,
       max: limits.clients,

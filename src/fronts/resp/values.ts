@@ -22,6 +22,18 @@ export function findPlace({ front, keyspace }: Session, request: Request, index:
   return front.tiers.find(request.bytes, request.start(index), request.end(index), keyspace);
 }
 
+/** Whether argument `index`, which is nowhere here, is on another machine that was asked. */
+export function isElsewhere(
+  { front, keyspace }: Session,
+  request: Request,
+  index: number,
+): boolean {
+  const { bringing, tiers } = front;
+  if (bringing === undefined) return false;
+  const [start, end] = [request.start(index), request.end(index)];
+  return tiers.isElsewhere(request.bytes, start, end, keyspace, bringing);
+}
+
 /** The list or hash of argument `index`. */
 export function findCollection(
   { front, keyspace }: Session,
@@ -166,6 +178,8 @@ function drop(session: Session, request: Request, key: number): void {
   front.ram.counters.rejected++;
   const place = findPlace(session, request, key);
   if (place !== 0) front.tiers.remove(place);
+  const [start, end] = [request.start(key), request.end(key)];
+  front.ram.departures?.record(request.bytes, start, end, session.keyspace, "ram", "dropped", 0);
 }
 
 function dropCollection(session: Session, request: Request, key: number): void {
@@ -178,8 +192,6 @@ function keyProblem(request: Request, key: number): string | undefined {
   if (length > MAX_KEY_BYTES)
     return `ERR a key of ${length} bytes is too long: ${MAX_KEY_BYTES} is the limit`;
   return length === 0 ? "ERR a key may not be empty" : undefined;
-  const [start, end] = [request.start(key), request.end(key)];
-  front.ram.departures?.record(request.bytes, start, end, session.keyspace, "ram", "dropped", 0);
 }
 
 /** Removes what argument `index` names, whatever it is. Returns whether there was something. */
@@ -187,6 +199,11 @@ export function removeKey(session: Session, request: Request, index: number): bo
   const place = findPlace(session, request, index);
   if (place !== 0) {
     session.front.tiers.remove(place);
+    return true;
+  }
+  if (isElsewhere(session, request, index)) {
+    const [start, end] = [request.start(index), request.end(index)];
+    session.front.tiers.removeRemote(request.bytes, start, end, session.keyspace);
     return true;
   }
   const collection = findCollection(session, request, index);

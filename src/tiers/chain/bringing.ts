@@ -10,6 +10,8 @@ export class Bringing {
   /** Slots of values that have come up, and of those that were in RAM all along. */
   readonly #brought = new Set<number>();
   readonly #kept: number[] = [];
+  /** Keys that remote stores have, by lookup id. */
+  readonly #elsewhere = new Set<string>();
   #pending = 0;
   #released = false;
 
@@ -26,6 +28,17 @@ export class Bringing {
   /** Whether the slot's value has come up for this command. */
   hasBrought(slot: number): boolean {
     return this.#brought.has(slot);
+  }
+
+  /** Whether a remote store has said that it has the key. */
+  isElsewhere(id: string): boolean {
+    return this.#elsewhere.has(id);
+  }
+
+  /** A remote store has the key that was asked for. */
+  foundElsewhere(id: string): void {
+    this.#elsewhere.add(id);
+    this.arrive(0);
   }
 
   /** Keeps a value that is in RAM from leaving. */

@@ -41,6 +41,11 @@ export interface LowerTier {
   countInRam(keyspace: number): number;
   /** Drops the row and the other half of its pair, now and after a restart. */
   remove(row: number): void;
+  /**
+   * Drops what it has under a key, and what it may find there later because it is still learning what it
+   * has. A tier that knows everything at once can do without: then {@link remove} is enough.
+   */
+  forget?(key: Uint8Array, keyspace: number): void;
   /** Drops everything, or all of one keyspace. */
   clear(keyspace?: number): void;
   /**

@@ -2,12 +2,18 @@ import { partnerKey } from "../../store/pairs.ts";
 import type { RamObserver, RamTier } from "../ram/ram-tier.ts";
 import { Bringing } from "./bringing.ts";
 import type { LowerTier, LowerTierStats, SettledOutcome } from "./lower-tier.ts";
+import { type Fetched, Remote, type RemoteStore } from "./remote.ts";
+import { RemoteLookup, lookupId } from "./remote-lookup.ts";
 import { type WriteMode, type WritePolicy, createWritePolicy } from "./write-policy.ts";
 
 export interface TierChainOptions {
   readonly ram: RamTier;
   /** The tier below RAM. Without one the chain is RAM alone. */
   readonly lower?: LowerTier;
+  /** Stores on other machines that are written to as well, and asked in this order. Default none. */
+  readonly remotes?: readonly RemoteStore[];
+  /** Most bytes of values that wait to be written to each of them. Default: an eighth of RAM. */
+  readonly remoteQueueBytes?: number;
   /** When a value goes down. Default `"through"`. */
   readonly writeMode?: WriteMode;
   /** Most bytes of values that `"back"` keeps in RAM unwritten. Default: an eighth of RAM. */
@@ -43,12 +49,16 @@ export type LowerStats = LowerTierStats & {
 export class TierChain implements RamObserver {
   readonly ram: RamTier;
   readonly lower: LowerTier | undefined;
+  readonly remotes: readonly Remote[];
+  readonly #lookup: RemoteLookup | undefined;
   readonly #writes: WritePolicy | undefined;
   readonly #flights = new Map<number, Flight>();
   readonly #prefetchLimit: number;
   readonly #roomListeners: (() => void)[] = [];
   #prefetchingBytes = 0;
-  #promoting = false;
+  /** Where the value comes from that is being published; undefined: from a client. */
+  #source: "lower" | "remote" | undefined;
+  #clearing = false;
   /** Values that came up from below, and those that were asked for and did not come. */
   promoted = 0;
   promotedBytes = 0;
@@ -61,8 +71,14 @@ export class TierChain implements RamObserver {
     this.ram = ram;
     this.lower = lower;
     this.#prefetchLimit = options.prefetchBytes ?? Math.floor(ram.capacityBytes / 16);
+    const queueBytes = options.remoteQueueBytes ?? Math.floor(ram.capacityBytes / 8);
+    this.remotes = (options.remotes ?? []).map((store) => new Remote(ram, store, { queueBytes }));
+    if (this.remotes.length > 0)
+      this.#lookup = new RemoteLookup(ram, this.remotes, (key, keyspace, fetched) =>
+        this.#landRemote(key, keyspace, fetched),
+      );
+    if (lower !== undefined || this.remotes.length > 0) ram.observer = this;
     if (lower === undefined) return;
-    ram.observer = this;
     lower.onRoom = () => {
       for (const listener of this.#roomListeners) listener();
     };
@@ -78,11 +94,19 @@ export class TierChain implements RamObserver {
     });
   }
 
+  /** Whether a key that is nowhere here may be on another machine. */
+  get hasRemotes(): boolean {
+    return this.#lookup !== undefined;
+  }
+
   /** The place of `key[start, end)`, or 0. */
   find(key: Uint8Array, start: number, end: number, keyspace: number): number {
     const entry = this.ram.find(key, start, end, keyspace);
     if (entry !== 0 || this.lower === undefined) return entry;
-    return -this.lower.find(key, start, end, keyspace);
+    const row = this.lower.find(key, start, end, keyspace);
+    if (row === 0 || this.#isWhole(key, start, end, keyspace)) return -row;
+    this.lower.remove(row);
+    return 0;
   }
 
   tierOf(place: number): string {
@@ -202,11 +226,14 @@ export class TierChain implements RamObserver {
       ram.remove(place);
       return;
     }
-    const key = this.key(place);
+    const key = Buffer.from(this.key(place));
     const other = partnerKey(key, 0, key.length);
     const keyspace = this.keyspace(place);
     if (place > 0) ram.remove(place);
-    else lower.remove(-place);
+    else {
+      lower.remove(-place);
+      this.removeRemote(key, 0, key.length, keyspace);
+    }
     if (other === undefined) return;
     const entry = ram.find(other, 0, other.length, keyspace);
     if (entry !== 0) ram.remove(entry);
@@ -214,10 +241,21 @@ export class TierChain implements RamObserver {
     if (row !== 0) lower.remove(row);
   }
 
-  /** Drops everything, or all of one keyspace. */
+  /** Drops `key[start, end)`, and the other half of its pair, on other machines. */
+  removeRemote(key: Uint8Array, start: number, end: number, keyspace: number): void {
+    const other = this.remotes.length > 0 ? partnerKey(key, start, end) : undefined;
+    for (const remote of this.remotes) {
+      remote.delete(key.subarray(start, end), keyspace);
+      if (other !== undefined) remote.delete(other, keyspace);
+    }
+  }
+
+  /** Drops everything, or all of one keyspace, on this machine. Others share the remote stores. */
   clear(keyspace?: number): void {
+    this.#clearing = true;
     this.lower?.clear(keyspace);
     this.ram.clear(keyspace);
+    this.#clearing = false;
   }
 
   /** Keys of one keyspace, wherever they are. */
@@ -256,9 +294,29 @@ export class TierChain implements RamObserver {
   /** Lets the value of `key[start, end)` come up if it lies below, and joins a read that is under way. */
   bring(key: Uint8Array, start: number, end: number, keyspace: number, bringing: Bringing): void {
     const place = this.find(key, start, end, keyspace);
-    if (place >= 0) return;
-    bringing.expect();
-    this.#fly(-place).waiting.push(bringing);
+    if (place > 0) return;
+    if (place === 0) this.#lookup?.bring(key, start, end, keyspace, bringing);
+    else {
+      bringing.expect();
+      this.#fly(-place).waiting.push(bringing);
+    }
+  }
+
+  /** Finds out whether another machine has `key[start, end)`, if it is nowhere here. */
+  seek(key: Uint8Array, start: number, end: number, keyspace: number, bringing: Bringing): void {
+    if (this.find(key, start, end, keyspace) === 0)
+      this.#lookup?.seek(key, start, end, keyspace, bringing);
+  }
+
+  /** Whether another machine has `key[start, end)`, as far as `bringing` has found out. */
+  isElsewhere(
+    key: Uint8Array,
+    start: number,
+    end: number,
+    keyspace: number,
+    bringing: Bringing | undefined,
+  ): boolean {
+    return bringing?.isElsewhere(lookupId(key, start, end, keyspace)) === true;
   }
 
   /** Reads ahead what lies below and will probably be asked for next: places in that order. */
@@ -296,6 +354,11 @@ export class TierChain implements RamObserver {
     return (await this.lower?.settled()) ?? "durable";
   }
 
+  /** Resolves when nothing waits to be written to other machines any more. */
+  async settledRemotes(): Promise<void> {
+    await Promise.all(this.remotes.map((remote) => remote.settled()));
+  }
+
   /** Ends the connection of the tiers: what happens in RAM from now on stays there. */
   detach(): void {
     if (this.ram.observer === this) this.ram.observer = undefined;
@@ -304,18 +367,24 @@ export class TierChain implements RamObserver {
   // RamObserver
 
   published(entry: number): void {
-    if (this.#promoting) {
+    if (this.#source === "lower") {
       this.#row(entry, (row) => this.lower!.setInRam(row, true));
       return;
     }
-    this.#writes!.published(entry);
+    this.#writes?.published(entry);
+    if (this.#source === undefined) this.#writeRemote(entry);
   }
 
   wasRead(entry: number): void {
-    this.#writes!.wasRead?.(entry);
+    this.#writes?.wasRead?.(entry);
   }
 
   forgotten(entry: number, why: "evicted" | "expired" | "removed"): void {
+    if (why === "removed" && !this.#clearing && this.remotes.length > 0) {
+      const { slots, entries } = this.ram;
+      const key = slots.key(entries.slot(entry));
+      for (const remote of this.remotes) remote.delete(key, entries.keyspace(entry));
+    }
     this.#row(entry, (row) => {
       if (why === "removed") this.lower!.remove(row);
       else {
@@ -328,6 +397,7 @@ export class TierChain implements RamObserver {
   expiryChanged(entry: number): void {
     const at = this.ram.entries.expiresAt(entry);
     this.#row(entry, (row) => this.lower!.setExpiry(row, at));
+    this.#writeRemote(entry);
   }
 
   isKept(entry: number): boolean {
@@ -336,7 +406,21 @@ export class TierChain implements RamObserver {
     return (this.lower?.find(key, 0, key.length, entries.keyspace(entry)) ?? 0) !== 0;
   }
 
+  /** Whether the key is no half of a pair, or the other half is here too: without it, it is of no use. */
+  #isWhole(key: Uint8Array, start: number, end: number, keyspace: number): boolean {
+    const other = partnerKey(key, start, end);
+    if (other === undefined || this.ram.find(other, 0, other.length, keyspace) !== 0) return true;
+    return this.lower!.locate(other, 0, other.length, keyspace) !== 0;
+  }
+
+  #writeRemote(entry: number): void {
+    const { entries } = this.ram;
+    for (const remote of this.remotes)
+      remote.write(entries.slot(entry), entries.keyspace(entry), entries.expiresAt(entry));
+  }
+
   #row(entry: number, act: (row: number) => void): void {
+    if (this.lower === undefined) return;
     const { slots, entries } = this.ram;
     const key = slots.key(entries.slot(entry));
     const row = this.lower!.locate(key, 0, key.length, entries.keyspace(entry));
@@ -379,13 +463,27 @@ export class TierChain implements RamObserver {
       ram.cancel(slot);
       return 0;
     }
-    this.#promoting = true;
+    this.#source = "lower";
     const entry = ram.publish(slot, key, 0, key.length, keyspace, lower.expiresAt(row));
-    this.#promoting = false;
+    this.#source = undefined;
     if (entry === 0) return 0;
     if (lower.isPinned(row)) ram.setPinned(entry, true);
     this.promoted++;
     this.promotedBytes += ram.slots.length(slot);
     return slot;
+  }
+
+  /** Publishes what came from another machine, unless the key has come to be here. Returns the slot, or 0. */
+  #landRemote(key: Buffer, keyspace: number, { slot, expiresAt }: Fetched): number {
+    const { ram } = this;
+    const hasExpired = expiresAt !== 0 && expiresAt <= ram.now();
+    if (hasExpired || this.find(key, 0, key.length, keyspace) !== 0) {
+      ram.cancel(slot);
+      return 0;
+    }
+    this.#source = "remote";
+    const entry = ram.publish(slot, key, 0, key.length, keyspace, expiresAt);
+    this.#source = undefined;
+    return entry === 0 ? 0 : slot;
   }
 }

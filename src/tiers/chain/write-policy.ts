@@ -52,7 +52,10 @@ function forgetBelow({ ram, lower }: WritePolicyOptions, entry: number): void {
   const { entries, slots } = ram;
   const key = slots.key(entries.slot(entry));
   const row = lower.locate(key, 0, key.length, entries.keyspace(entry));
-  if (row === 0) return;
+  if (row === 0) {
+    lower.forget?.(key, entries.keyspace(entry));
+    return;
+  }
   if (lower.isPinned(row)) ram.setPinned(entry, true);
   lower.remove(row);
 }

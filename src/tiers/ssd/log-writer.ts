@@ -158,14 +158,19 @@ export class LogWriter {
     });
   }
 
-  /** Writes what waits, ends the active segment properly, and syncs. */
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
+  /** Resolves when nothing waits to be written any more. */
+  async drained(): Promise<void> {
     for (;;) {
       if (this.#gathering !== undefined) this.writeNow();
       if (!this.#running && this.#frames.length === 0) break;
       await this.#woken();
     }
+  }
+
+  /** Writes what waits, ends the active segment properly, and syncs. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.drained();
     clearTimeout(this.#resumption);
     this.#endActive();
     await Promise.all(this.#background);

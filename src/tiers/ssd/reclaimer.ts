@@ -64,7 +64,7 @@ export class Reclaimer {
 
   #isNeeded(): boolean {
     const { segments, index, maxBlocks } = this.#owner;
-    const wanted = Math.min(FREE_SEGMENTS, Math.max(1, Math.floor(segments.all.length / 4)));
+    const wanted = Math.min(FREE_SEGMENTS, Math.max(2, Math.floor(segments.all.length / 4)));
     return segments.freeCount < wanted || (maxBlocks > 0 && index.storedCount > maxBlocks);
   }
 

@@ -8,7 +8,7 @@ import { formatBytes } from "../../util/units.ts";
 import type { LowerTier, LowerTierStats, SettledOutcome } from "../chain/lower-tier.ts";
 import type { RamTier } from "../ram/ram-tier.ts";
 import { checksumOf } from "./checksum.ts";
-import { DataDirectory } from "./data-directory.ts";
+import { DataDirectory, VERSIONS_A_SESSION } from "./data-directory.ts";
 import { type DirectMode, type Disk, NodeDisk } from "./disk.ts";
 import { Health } from "./health.ts";
 import { PAGE_BYTES, pagesFor } from "./layout.ts";
@@ -62,8 +62,6 @@ const MAX_READS = 1024;
 const DIRECT_READ_BYTES = 16 * 1024;
 /** Room that a RAM slot has before its value. */
 const SLOT_PREFIX_BYTES = 16;
-/** Versions of one session; 2^17 sessions fit a double. */
-const VERSIONS_A_SESSION = 2 ** 36;
 /** Memory for headers and small values of frames on their way, and for footers. */
 const FRAME_STAGING_BYTES = 32 * 1024 ** 2;
 const SWEEP_MS = 1000;
@@ -414,10 +412,20 @@ export class SsdTier implements LowerTier {
     }
     this.counters.skipped++;
     this.#writer.skipped(this.#writer.nextSequence());
-    if (row !== 0) this.#drop(row);
+    this.forget(key, keyspace);
     source.release();
     done?.(false);
     return 0;
+  }
+
+  /** Drops the key's value, also one that is not known yet because the index is being loaded. */
+  forget(key: Uint8Array, keyspace: number): void {
+    if (this.#closed) return;
+    const index = this.#index;
+    let row = index.locate(key, 0, key.length, keyspace);
+    if (row !== 0 && index.state(row) === rowState.gone) return;
+    if (row === 0 && !this.#loader.progress.done) row = index.add(key, 0, key.length, keyspace);
+    if (row !== 0) this.#drop(row);
   }
 
   /** Does not wait for more to write together with what waits already. */
@@ -613,6 +621,8 @@ export class SsdTier implements LowerTier {
 
   async #drain(): Promise<void> {
     await this.#loading;
+    // What waits may need segments that only reclaiming frees.
+    await this.#writer.drained();
     await this.#reclaimer.stop();
     await this.#writer.close();
     await this.segments.close();

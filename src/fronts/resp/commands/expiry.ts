@@ -88,6 +88,7 @@ export const expiryCommands: readonly CommandSpec[] = [
     arity: 2,
     flags: ["readonly", "fast"],
     summary: "Seconds until a key expires; -1 never, -2 no such key.",
+    facts: () => 1,
     run: timeLeft((at, now) => Math.max(0, Math.round((at - now) / 1000))),
   },
   {
@@ -96,6 +97,7 @@ export const expiryCommands: readonly CommandSpec[] = [
     arity: 2,
     flags: ["readonly", "fast"],
     summary: "Milliseconds until a key expires; -1 never, -2 no such key.",
+    facts: () => 1,
     run: timeLeft((at, now) => Math.max(0, at - now)),
   },
   {
@@ -104,6 +106,7 @@ export const expiryCommands: readonly CommandSpec[] = [
     arity: 2,
     flags: ["readonly", "fast"],
     summary: "When a key expires, in seconds since 1970.",
+    facts: () => 1,
     run: timeLeft((at) => Math.floor(at / 1000)),
   },
   {
@@ -112,6 +115,7 @@ export const expiryCommands: readonly CommandSpec[] = [
     arity: 2,
     flags: ["readonly", "fast"],
     summary: "When a key expires, in milliseconds since 1970.",
+    facts: () => 1,
     run: timeLeft((at) => at),
   },
   {
@@ -120,6 +124,7 @@ export const expiryCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["write", "fast"],
     summary: "Lets a key expire after some seconds; NX, XX, GT, LT.",
+    facts: () => 1,
     run: expire("EX", "expire"),
   },
   {
@@ -128,6 +133,7 @@ export const expiryCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["write", "fast"],
     summary: "Lets a key expire after some milliseconds.",
+    facts: () => 1,
     run: expire("PX", "pexpire"),
   },
   {
@@ -136,6 +142,7 @@ export const expiryCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["write", "fast"],
     summary: "Lets a key expire at a time in seconds since 1970.",
+    facts: () => 1,
     run: expire("EXAT", "expireat"),
   },
   {
@@ -144,6 +151,7 @@ export const expiryCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["write", "fast"],
     summary: "Lets a key expire at a time in milliseconds since 1970.",
+    facts: () => 1,
     run: expire("PXAT", "pexpireat"),
   },
   {
@@ -152,6 +160,7 @@ export const expiryCommands: readonly CommandSpec[] = [
     arity: 2,
     flags: ["write", "fast"],
     summary: "Takes a key's expiry away.",
+    facts: () => 1,
     run: persist,
   },
 ];

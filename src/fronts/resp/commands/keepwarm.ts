@@ -3,7 +3,7 @@ import type { CommandSpec } from "../command.ts";
 import { formatCursor, parseCursor, scan } from "../cursor.ts";
 import type { Session } from "../session.ts";
 import { serverStats } from "../stats.ts";
-import { findPlace } from "../values.ts";
+import { findPlace, isElsewhere } from "../values.ts";
 
 /** One present key in a row after the other, from the first: the prefix hit of a chain. */
 function match(session: Session, request: Request): void {
@@ -11,10 +11,11 @@ function match(session: Session, request: Request): void {
   const found: number[] = [];
   for (let index = 1; index < request.argc; index++) {
     const place = findPlace(session, request, index);
-    if (place === 0) break;
+    if (place === 0 && !isElsewhere(session, request, index)) break;
     found.push(place);
   }
-  for (const place of found.toReversed()) if (tiers.isPresent(place)) tiers.protect(place);
+  for (const place of found.toReversed())
+    if (place !== 0 && tiers.isPresent(place)) tiers.protect(place);
   tiers.prefetch(found);
   session.reply.integer(found.length);
 }
@@ -95,6 +96,7 @@ export const keepwarmCommands: readonly CommandSpec[] = [
     flags: ["readonly", "fast"],
     keys: [1, -1, 1],
     summary: "How many of the keys are present in a row, from the first: a chain's prefix hit.",
+    presence: (request) => request.argc - 1,
     run: match,
   },
   {

@@ -1,7 +1,14 @@
 import type { Request } from "../../../wire/resp/request.ts";
 import type { CommandSpec } from "../command.ts";
 import type { Session } from "../session.ts";
-import { findCollection, findEntry, findPlace, removeKey, storeBytes } from "../values.ts";
+import {
+  findCollection,
+  findEntry,
+  findPlace,
+  isElsewhere,
+  removeKey,
+  storeBytes,
+} from "../values.ts";
 
 function exists(session: Session, request: Request): void {
   const { tiers } = session.front;
@@ -9,7 +16,7 @@ function exists(session: Session, request: Request): void {
     const place = findPlace(session, request, 1);
     if (place !== 0) tiers.protect(place);
     if (place < 0) tiers.prefetch([place]);
-    session.reply.integer(place !== 0 || findCollection(session, request, 1) !== undefined ? 1 : 0);
+    session.reply.integer(place !== 0 || isThere(session, request, 1) ? 1 : 0);
     return;
   }
   let present = 0;
@@ -19,10 +26,17 @@ function exists(session: Session, request: Request): void {
     const place = findPlace(session, request, index);
     if (place !== 0) tiers.protect(place);
     if (place < 0) (below ??= []).push(place);
-    if (place !== 0 || findCollection(session, request, index) !== undefined) present++;
+    if (place !== 0 || isThere(session, request, index)) present++;
   }
   if (below !== undefined) tiers.prefetch(below.toReversed());
   session.reply.integer(present);
+}
+
+/** Whether there is a list or hash of that name, or another machine has it. */
+function isThere(session: Session, request: Request, index: number): boolean {
+  return (
+    findCollection(session, request, index) !== undefined || isElsewhere(session, request, index)
+  );
 }
 
 function touch(session: Session, request: Request): void {
@@ -30,7 +44,7 @@ function touch(session: Session, request: Request): void {
   for (let index = request.argc - 1; index > 0; index--) {
     const place = findPlace(session, request, index);
     if (place !== 0) session.front.tiers.touch(place);
-    if (place !== 0 || findCollection(session, request, index) !== undefined) touched++;
+    if (place !== 0 || isThere(session, request, index)) touched++;
   }
   session.reply.integer(touched);
 }
@@ -130,6 +144,7 @@ export const keyCommands: readonly CommandSpec[] = [
     arity: -2,
     flags: ["readonly", "fast"],
     summary: "Counts the keys that are present, and spares them from eviction for a moment.",
+    presence: (request) => request.argc - 1,
     run: exists,
   },
   {
@@ -138,15 +153,25 @@ export const keyCommands: readonly CommandSpec[] = [
     arity: -2,
     flags: ["write"],
     summary: "Removes keys; the other half of a pair goes with them.",
+    presence: (request) => request.argc - 1,
     run: del,
   },
-  { ...many, name: "unlink", arity: -2, flags: ["write", "fast"], summary: "As DEL.", run: del },
+  {
+    ...many,
+    name: "unlink",
+    arity: -2,
+    flags: ["write", "fast"],
+    summary: "As DEL.",
+    presence: (request) => request.argc - 1,
+    run: del,
+  },
   {
     ...many,
     name: "touch",
     arity: -2,
     flags: ["readonly", "fast"],
     summary: "Marks keys as used.",
+    presence: (request) => request.argc - 1,
     run: touch,
   },
   {
@@ -155,6 +180,7 @@ export const keyCommands: readonly CommandSpec[] = [
     arity: 2,
     flags: ["readonly", "fast"],
     summary: "Says what a key holds: string, list, hash or none.",
+    facts: () => 1,
     run: type,
   },
   {

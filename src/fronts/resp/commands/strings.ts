@@ -11,6 +11,7 @@ import {
   findCollection,
   findEntry,
   findPlace,
+  isElsewhere,
   replyRead,
   replyValue,
   storeArgument,
@@ -69,7 +70,7 @@ function set(session: Session, request: Request): void {
   const place = findPlace(session, request, 1);
   const collection = place === 0 ? findCollection(session, request, 1) : undefined;
   if (options.get && !replyOld(session, request, Math.max(0, place))) return;
-  const present = place !== 0 || collection !== undefined;
+  const present = place !== 0 || collection !== undefined || isElsewhere(session, request, 1);
   const refused = present ? options.ifAbsent : options.ifPresent;
   if (refused) {
     dropBody(session, request, 2);
@@ -109,7 +110,8 @@ function setWithExpiry(unit: ExpiryUnit, name: string) {
 function isPresent(session: Session, request: Request, index: number): boolean {
   return (
     findPlace(session, request, index) !== 0 ||
-    findCollection(session, request, index) !== undefined
+    findCollection(session, request, index) !== undefined ||
+    isElsewhere(session, request, index)
   );
 }
 
@@ -298,6 +300,13 @@ function oldValue(request: Request): number {
   return 0;
 }
 
+/** SET with NX or XX has to know whether there is a value. */
+function condition(request: Request): number {
+  for (let index = 3; index < request.argc; index++)
+    if (request.is(index, "NX") || request.is(index, "XX")) return 1;
+  return 0;
+}
+
 const base = { group: "string" } as const;
 
 export const stringCommands: readonly CommandSpec[] = [
@@ -320,6 +329,7 @@ export const stringCommands: readonly CommandSpec[] = [
     summary: "Stores a value, with EX, PX, EXAT, PXAT, KEEPTTL, NX, XX and GET.",
     block: secondValue,
     values: oldValue,
+    presence: condition,
     run: set,
   },
   {
@@ -350,6 +360,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: [1, 1, 1],
     summary: "Stores a value unless the key is present.",
     block: secondValue,
+    presence: firstKey,
     run: setNx,
   },
   {
@@ -410,6 +421,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["readonly", "fast"],
     keys: [1, 1, 1],
     summary: "Returns the length of a value.",
+    facts: firstKey,
     run: strlen,
   },
   {
