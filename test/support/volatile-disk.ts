@@ -49,6 +49,14 @@ export class VolatileDisk implements Disk {
     return this.#inner.remove(name);
   }
 
+  replace(name: string, by: string): Promise<void> {
+    return this.#inner.replace(name, by);
+  }
+
+  syncNames(): Promise<void> {
+    return this.#inner.syncNames();
+  }
+
   freeBytes(): Promise<number> {
     return this.#inner.freeBytes();
   }

@@ -26,6 +26,10 @@ export interface Disk {
   open(name: string, bytes: number): Promise<DiskFile>;
   names(): Promise<string[]>;
   remove(name: string): Promise<void>;
+  /** Gives a file another's name, and that file up. */
+  replace(name: string, by: string): Promise<void>;
+  /** Resolves when the files' names survive a loss of power. */
+  syncNames(): Promise<void>;
   /** Bytes that can still be written. */
   freeBytes(): Promise<number>;
 }
@@ -69,6 +73,19 @@ export class NodeDisk implements Disk {
 
   async remove(name: string): Promise<void> {
     await fs.rm(join(this.directory, name), { force: true });
+  }
+
+  async replace(name: string, by: string): Promise<void> {
+    await fs.rename(join(this.directory, by), join(this.directory, name));
+  }
+
+  async syncNames(): Promise<void> {
+    const directory = await fs.open(this.directory, "r");
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
   }
 
   async freeBytes(): Promise<number> {

@@ -1,6 +1,7 @@
 import type { Disk, DiskFile } from "./disk.ts";
 import { writeSegmentHeader, writeSegmentTrailer, PAGE_BYTES } from "./layout.ts";
 import { Segment } from "./segment.ts";
+import { keepNewest } from "./shrink.ts";
 import type { Staging } from "./staging.ts";
 
 /** Free segments that only what moves may use: without them nothing could be reclaimed. */
@@ -34,7 +35,7 @@ export class SegmentSet {
     this.#generation = 0;
   }
 
-  /** Opens `count` files, making those that are not there, and removes files beyond them. */
+  /** Opens `count` files, making those that are not there; of more than that the newest are kept. */
   static async open(
     disk: Disk,
     count: number,
@@ -43,16 +44,14 @@ export class SegmentSet {
     storeId: Buffer,
     now: () => number,
   ): Promise<SegmentSet> {
-    for (const name of await disk.names()) {
-      const number = Segment.numberOf(name);
-      if (number !== undefined && number >= count) await disk.remove(name);
-    }
+    const before = await keepNewest(disk, count, segmentBytes, staging, storeId);
     const all: Segment[] = [];
     try {
       for (let number = 0; number < count; number++) {
         const file: DiskFile = await disk.open(Segment.nameOf(number), segmentBytes);
         all.push(new Segment(number, file, segmentBytes));
       }
+      if (before < count) await disk.syncNames();
     } catch (error) {
       for (const { file } of all) await file.close().catch(() => undefined);
       throw error;

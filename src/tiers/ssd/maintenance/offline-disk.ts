@@ -41,6 +41,10 @@ export class OfflineDisk implements Disk {
   /** Gives a file another's name, and that file up; survives a loss of power once it resolves. */
   async replace(name: string, by: string): Promise<void> {
     await fs.rename(join(this.directory, by), join(this.directory, name));
+    await this.syncNames();
+  }
+
+  async syncNames(): Promise<void> {
     const parent = await fs.open(this.directory, "r");
     try {
       await parent.sync();
