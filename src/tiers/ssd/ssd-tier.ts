@@ -621,6 +621,8 @@ export class SsdTier implements LowerTier {
 
   async #drain(): Promise<void> {
     await this.#loading;
+    // What waits may need segments that only reclaiming frees.
+    await this.#writer.drained();
     await this.#reclaimer.stop();
     await this.#writer.close();
     await this.segments.close();
