@@ -423,7 +423,7 @@ export class TierChain implements RamObserver {
     if (this.lower === undefined) return;
     const { slots, entries } = this.ram;
     const key = slots.key(entries.slot(entry));
-    const row = this.lower!.locate(key, 0, key.length, entries.keyspace(entry));
+    const row = this.lower.locate(key, 0, key.length, entries.keyspace(entry));
     if (row !== 0) act(row);
   }
 
