@@ -14,6 +14,11 @@ export interface RemoteStore extends BlockStore {
   ): Promise<({ readonly bytes: number; readonly ttlMs: number | undefined } | undefined)[]>;
 }
 
+/** Deletions that go in one call. */
+const DELETIONS_AT_ONCE = 256;
+/** Most deletions that wait; the oldest go first. */
+const MAX_WAITING_DELETIONS = 200_000;
+
 export interface RemoteOptions {
   /** Most bytes of values that wait to be written; the oldest go first. Default 64 MiB. */
   readonly queueBytes?: number;
@@ -52,11 +57,14 @@ export class Remote {
   readonly #writing = new Set<string>();
   readonly #idle: (() => void)[] = [];
   #queuedBytes = 0;
+  #queuedDeletions = 0;
+  /** Calls under way. */
+  #calls = 0;
   hits = 0;
   hitBytes = 0;
   misses = 0;
   written = 0;
-  /** Writes given up because too many waited. */
+  /** Writes and deletions given up because too many waited. */
   dropped = 0;
   /** Writes that the store turned down or could not do. */
   failedWrites = 0;
@@ -82,17 +90,20 @@ export class Remote {
     slots.retain(slot);
     this.#queuedBytes += slots.length(slot);
     this.#add({ key: Buffer.from(slots.key(slot)), keyspace, slot, expiresAt });
-    for (const oldest of this.#queue.values()) {
-      if (this.#queuedBytes <= this.#queueBytes) break;
-      if (oldest.slot === 0) continue;
-      this.dropped++;
-      this.#take(oldest);
-      this.#release(oldest);
-    }
+    if (this.#queuedBytes > this.#queueBytes)
+      this.#dropOldest(
+        ({ slot: other }) => other !== 0,
+        () => this.#queuedBytes <= this.#queueBytes,
+      );
   }
 
   delete(key: Uint8Array, keyspace: number): void {
     this.#add({ key: Buffer.from(key), keyspace, slot: 0, expiresAt: 0 });
+    if (this.#queuedDeletions > MAX_WAITING_DELETIONS)
+      this.#dropOldest(
+        ({ slot }) => slot === 0,
+        () => this.#queuedDeletions <= MAX_WAITING_DELETIONS,
+      );
   }
 
   /** Values of the keys in new slots, at the index of their key. Never rejects. */
@@ -160,37 +171,65 @@ export class Remote {
       this.#release(before);
     }
     this.#queue.set(id, { id, ...fields });
+    if (fields.slot === 0) this.#queuedDeletions++;
     this.#pump();
   }
 
-  #pump(): void {
-    if (this.#writing.size >= this.#writesAtOnce) return;
-    for (const write of this.#queue.values()) {
-      if (this.#writing.has(write.id)) continue;
-      this.#take(write);
-      this.#writing.add(write.id);
-      void this.#run(write);
-      if (this.#writing.size >= this.#writesAtOnce) return;
+  #dropOldest(isMeant: (write: Write) => boolean, isEnough: () => boolean): void {
+    for (const oldest of this.#queue.values()) {
+      if (isEnough()) return;
+      if (!isMeant(oldest)) continue;
+      this.dropped++;
+      this.#take(oldest);
+      this.#release(oldest);
     }
   }
 
-  async #run(write: Write): Promise<void> {
-    const done = await this.#send(write).catch(() => false);
-    if (write.slot !== 0) {
-      if (done) this.written++;
-      else this.failedWrites++;
+  #pump(): void {
+    while (this.#calls < this.#writesAtOnce) {
+      const batch = this.#nextBatch();
+      if (batch.length === 0) return;
+      void this.#run(batch);
     }
-    this.#release(write);
-    this.#writing.delete(write.id);
+  }
+
+  /** A value whose key is not being written, or the deletions that wait. */
+  #nextBatch(): Write[] {
+    const batch: Write[] = [];
+    for (const write of this.#queue.values()) {
+      if (this.#writing.has(write.id)) continue;
+      const [first] = batch;
+      if (first !== undefined && (write.slot !== 0 || write.keyspace !== first.keyspace)) break;
+      this.#take(write);
+      this.#writing.add(write.id);
+      batch.push(write);
+      if (write.slot !== 0 || batch.length === DELETIONS_AT_ONCE) break;
+    }
+    return batch;
+  }
+
+  async #run(batch: readonly Write[]): Promise<void> {
+    this.#calls++;
+    const [{ slot }] = batch;
+    const done = await (slot === 0 ? this.#delete(batch) : this.#put(batch[0])).catch(() => false);
+    if (slot !== 0 && done) this.written++;
+    else if (!done) this.failedWrites++;
+    for (const write of batch) {
+      this.#release(write);
+      this.#writing.delete(write.id);
+    }
+    this.#calls--;
     this.#pump();
     if (this.queuedItems === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  async #send({ key, keyspace, slot, expiresAt }: Write): Promise<boolean> {
-    if (slot === 0) {
-      await this.store.delete([key], { keyspace });
-      return true;
-    }
+  async #delete(batch: readonly Write[]): Promise<boolean> {
+    const keys = batch.map(({ key }) => key);
+    await this.store.delete(keys, { keyspace: batch[0].keyspace });
+    return true;
+  }
+
+  async #put({ key, keyspace, slot, expiresAt }: Write): Promise<boolean> {
     const value = this.#ram.slots.value(slot);
     const ttlMs = expiresAt - this.#ram.now();
     if (expiresAt !== 0 && ttlMs <= 0) return true;
@@ -201,6 +240,7 @@ export class Remote {
 
   #take(write: Write): void {
     this.#queue.delete(write.id);
+    if (write.slot === 0) this.#queuedDeletions--;
   }
 
   #release({ slot }: Write): void {
