@@ -38,6 +38,21 @@ export type { ValkeyServerStats } from "./backends/valkey/server-stats.ts";
 export type { ValkeyStoreOptions } from "./backends/valkey/store-options.ts";
 export type { DurationStats, ValkeyStoreStats } from "./backends/valkey/store-stats.ts";
 export { type ReadInto, ValkeyStore } from "./backends/valkey/valkey-store.ts";
+export {
+  type CodecName,
+  codecNames,
+  type DecodeOptions,
+  type EncodeOptions,
+} from "./codecs/codec.ts";
+export type { Dtype } from "./codecs/dtypes.ts";
+export { decodeBlock, decodedBytes, encodeBlock } from "./codecs/encoded-block.ts";
+export { type BlockLayout, type MemoryFormat, type Tensor, tensorOf } from "./codecs/tensor.ts";
+export {
+  type CodecChoice,
+  CodecStore,
+  type CodecStoreOptions,
+  type CodecStoreStats,
+} from "./store/wrappers/codec-store.ts";
 export { TieredStore } from "./store/tiered-store.ts";
 export { type PolicyName, policyNames } from "./store/policies/index.ts";
 export { TierChain, type TierChainOptions } from "./tiers/chain/tier-chain.ts";
