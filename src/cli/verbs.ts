@@ -65,6 +65,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import("./commands/keys.ts"),
   },
   {
+    name: "explain",
+    summary: "which chunk of a prompt is missing, and why",
+    load: () => import("./commands/explain.ts"),
+  },
+  {
     name: "ssd",
     summary: "check, repair, compact, export or import a data directory",
     load: () => import("./commands/ssd.ts"),

@@ -1,36 +1,21 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { HashChain } from "../../keys/hash/hash-chain.ts";
-import { KeepwarmError } from "../../errors.ts";
 import { ExitCode } from "../exit-code.ts";
 import { example, outputOptions } from "../options.ts";
 import { plural } from "../render/plural.ts";
-import type { CliIo } from "../io.ts";
 import type { DefineVerb, VerbContext } from "../verb.ts";
 import type { KeysFlags } from "../keys/flags.ts";
+import { keyOptions } from "../keys/options.ts";
 
 export const define: DefineVerb = (command, bind) => {
   outputOptions(
-    command
-      .requiredOption("--family <name>", "lmcache, lmcache-mp, hicache or native")
-      .requiredOption("--tokens <ids>", "token ids: 1,2,3 or @FILE (JSON, commas or white space)")
-      .option("--hash <name>", "LMCache's hash algorithm (default: builtin, blake3 for lmcache-mp)")
-      .option("--chunk-size <n>", "tokens of a chunk (default 256)")
-      .option("--page-size <n>", "tokens of a page of HiCache")
-      .option("--save-unfull-chunk", "keep a last chunk of fewer tokens")
-      .option("--seed <n>", "PYTHONHASHSEED of the engines")
-      .option("--release <version>", "LMCache that made the keys: 0.3, 0.4 or 0.4.6 (and later)")
-      .option("--python <version>", "Python of the engines (default 3.12)")
-      .option("--bigram", "units of two tokens, as HiCache has with EAGLE")
-      .option("--extra-key <text>", "what else blocks depend on, such as a LoRA adapter")
-      .option("--cache-salt <text>", "salt that keeps tenants apart")
-      .option("--model <name>", "print full keys of this model")
-      .option("--dtype <name>", "element type in the key, such as bfloat16")
-      .option("--world-size <n>", "ranks (default 1)")
-      .option("--worker-id <n>", "rank (default 0)")
-      .option("--group <n>", "object group of LMCache MP (default 0)")
-      .option("--mla", "HiCache keys that all ranks share")
-      .option("--part <name>", "kv_bytes or metadata, which redis:// of LMCache appends"),
+    keyOptions(
+      command
+        .requiredOption("--family <name>", "lmcache, lmcache-mp, hicache or native")
+        .requiredOption(
+          "--tokens <ids>",
+          "token ids: 1,2,3 or @FILE (JSON, commas or white space)",
+        ),
+    ).option("--part <name>", "kv_bytes or metadata, which redis:// of LMCache appends"),
   ).action(bind(run));
   example(
     command,
@@ -44,6 +29,7 @@ async function run({ io, out }: VerbContext, flags: KeysFlags): Promise<ExitCode
   const { checkFlags } = await import("../keys/flags.ts");
   const { hasherOf } = await import("../keys/hasher.ts");
   const { keyMaker } = await import("../keys/key-maker.ts");
+  const { readTokens } = await import("../keys/tokens.ts");
   const family = checkFlags(flags);
   const tokens = await readTokens(flags.tokens, io);
   const { hasher, hash } = await hasherOf(family, flags);
@@ -83,20 +69,4 @@ function describeChunks(
     const key = makeKey && { key: makeKey(hash) };
     return { start: chain.start(index), end: chain.end(index), hash, ...key };
   });
-}
-
-async function readTokens(text: string, io: CliIo): Promise<Uint32Array> {
-  const { parseTokens } = await import("../../keys/hash/parse-tokens.ts");
-  if (!text.startsWith("@")) return parseTokens(text, "--tokens");
-  const file = text.slice(1);
-  try {
-    return parseTokens(await readFile(resolve(io.cwd, file), "utf8"), file);
-  } catch (cause) {
-    if (cause instanceof KeepwarmError) throw cause;
-    throw new KeepwarmError(
-      "INPUT_INVALID",
-      `${file} cannot be read: ${(cause as Error).message}`,
-      { cause, remedy: "Name a file of token ids behind the @." },
-    );
-  }
 }

@@ -38,7 +38,7 @@ function whyGone(session: Session, request: Request, index: number): (string | n
   const left = departures.find(request.bytes, start, end, keyspace);
   if (left !== undefined) return ["left", left.tier, left.reason, left.at, left.idleMs];
   const clearedAt = departures.clearedAt(keyspace);
-  return clearedAt > departures.since ? ["cleared", clearedAt] : ["unknown", departures.since];
+  return clearedAt >= departures.since ? ["cleared", clearedAt] : ["unknown", departures.since];
 }
 
 export const whyCommands: readonly CommandSpec[] = [
