@@ -1,5 +1,4 @@
 import { fork, type ChildProcess } from "node:child_process";
-import { join } from "node:path";
 import type { Cell } from "./cells.ts";
 import type { TrialResult } from "./trial.ts";
 
@@ -16,7 +15,7 @@ export class WorkerProcess {
 
   private constructor(name: string, url: string) {
     this.name = name;
-    this.#child = fork(join(import.meta.dirname, "worker.ts"), [name, url], {
+    this.#child = fork(new URL("./worker.ts", import.meta.url), [name, url], {
       execArgv: ["--import", "tsx"],
     });
     this.#child.on("message", (answer) => this.#answered(answer as Answer));
