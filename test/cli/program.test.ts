@@ -287,6 +287,12 @@ describe("trace", () => {
     expect((await run(["get", "k"])).out).toBe("v");
   });
 
+  test("a disk tier is only for a server of the replay's own", async () => {
+    const trace = file("t.jsonl", lines.join("\n"));
+    const args = ["trace", "replay", trace, "--ssd-capacity-blocks", "9"];
+    expect(await run(args)).toMatchObject({ code: 65, err: expect.stringContaining("--spawn") });
+  });
+
   test("a broken line is found before the store is touched", async () => {
     const trace = file("t.jsonl", `${lines[0]}\nnonsense\n`);
     expect(await run(["trace", "replay", trace])).toMatchObject({

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { connectResp } from "../../src/backends/valkey/client.ts";
+import type { ReplayReport } from "../../src/cli/trace/report.ts";
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const running = new Set<ChildProcess>();
@@ -25,7 +26,7 @@ afterEach(() => {
 function keepwarm(...args: string[]) {
   const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), main, ...args], {
     cwd,
-    env: { PATH: process.env["PATH"] },
+    env: { PATH: process.env["PATH"], TMPDIR: cwd },
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
@@ -89,3 +90,23 @@ test("a replay with a server of its own leaves no server behind", async () => {
   expect(report).toMatchObject({ blocks: 7, hitBlocks: 3, corrupt: 0, lost: 0 });
   expect(await exited).toBe(0);
 });
+
+test("a replay with a disk below finds there what RAM has no room for", async () => {
+  const chain = line(Array.from({ length: 40 }, (_, id) => id));
+  writeFileSync(join(cwd, "t.jsonl"), Array.from({ length: 40 }, () => chain).join("\n"));
+  const flags = ["--spawn", "--capacity-blocks=8", "--connections=1", "--depth=1", "--json"];
+  const replay = async (...more: string[]) => {
+    const { child, exited } = keepwarm("trace", "replay", "t.jsonl", ...flags, ...more);
+    const report = JSON.parse(await text(child.stdout)) as ReplayReport;
+    expect(await exited).toBe(0);
+    expect(report).toMatchObject({ blocks: 1600, corrupt: 0, tooFewKept: false });
+    return report;
+  };
+  const without = await replay();
+  expect(without.ssd).toBeUndefined();
+  const withDisk = await replay("--ssd-capacity-blocks=100");
+  expect(withDisk.hitBlocks).toBeGreaterThan(without.hitBlocks);
+  expect(withDisk.ssd?.reads).toBeGreaterThan(0);
+  expect(withDisk.ssd?.writeAmplification).toBeGreaterThan(1);
+  expect(readdirSync(cwd)).not.toContainEqual(expect.stringContaining("keepwarm-replay-"));
+}, 30_000);

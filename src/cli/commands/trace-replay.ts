@@ -1,6 +1,7 @@
 import { plural } from "../render/plural.ts";
-import { totalmem } from "node:os";
-import { resolve } from "node:path";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir, totalmem } from "node:os";
+import { join, resolve } from "node:path";
 import { KeepwarmError } from "../../errors.ts";
 import { nativeKey } from "../../keys/native.ts";
 import { formatBytes, parseBytes } from "../../util/units.ts";
@@ -13,7 +14,7 @@ import { parseCount } from "../parse.ts";
 import { Progress } from "../render/progress.ts";
 import { knowsCommand, takeSnapshot } from "../server/snapshot.ts";
 import { spawnServer } from "../server/spawn.ts";
-import { memoryFor, prepareStore } from "../trace/prepare.ts";
+import { diskFor, memoryFor, prepareStore } from "../trace/prepare.ts";
 import { readTrace } from "../trace/read.ts";
 import { replay } from "../trace/replay.ts";
 import { progressLine, replayFacts, replayReport } from "../trace/report.ts";
@@ -25,6 +26,7 @@ interface ReplayFlags extends ClientFlags {
   readonly blockSize: string;
   readonly blockTokens?: string;
   readonly capacityBlocks?: string;
+  readonly ssdCapacityBlocks?: string;
   readonly policy?: string;
   readonly requests?: string;
   readonly connections: string;
@@ -42,7 +44,26 @@ export async function traceReplay(
   const plan = readPlan(flags, file, context.io);
   const trace = await countTrace(plan, context.io);
   if (!flags.spawn) return replayInto(context, flags, plan, trace);
-  const server = await spawnServer(serverFlags(plan, trace), context.io.env);
+  const ram = ramFlags(plan, trace);
+  const { ssdCapacityBlocks } = plan;
+  if (ssdCapacityBlocks === undefined) return replayIntoOwn(context, flags, plan, trace, ram);
+  const directory = await mkdtemp(join(tmpdir(), "keepwarm-replay-"));
+  try {
+    const disk = await diskFlags(ssdCapacityBlocks, plan.blockBytes, directory);
+    return await replayIntoOwn(context, flags, plan, trace, [...ram, ...disk]);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function replayIntoOwn(
+  context: VerbContext,
+  flags: ReplayFlags,
+  plan: Plan,
+  trace: TraceCounter,
+  serverFlags: readonly string[],
+): Promise<ExitCode> {
+  const server = await spawnServer(serverFlags, context.io.env);
   try {
     return await replayInto(context, { ...flags, url: server.url, keep: true }, plan, trace);
   } finally {
@@ -56,6 +77,7 @@ interface Plan {
   readonly blockBytes: number;
   readonly blockTokens: number | undefined;
   readonly capacityBlocks: number | undefined;
+  readonly ssdCapacityBlocks: number | undefined;
   readonly policy: string | undefined;
   readonly requests: number;
   readonly connections: number;
@@ -68,12 +90,17 @@ function readPlan(flags: ReplayFlags, file: string, io: CliIo): Plan {
     throw new KeepwarmError("INPUT_INVALID", `--block-size ${flags.blockSize} is too small`, {
       remedy: `A block that can be verified has at least ${minBlockBytes} bytes.`,
     });
+  if (flags.ssdCapacityBlocks !== undefined && flags.spawn !== true)
+    throw new KeepwarmError("INPUT_INVALID", "--ssd-capacity-blocks needs a server of its own", {
+      remedy: "Add --spawn, or start a server with --ssd-dir and --ssd-max-blocks and name it.",
+    });
   return {
     file,
     path: resolve(io.cwd, file),
     blockBytes,
     blockTokens: optionalCount(flags.blockTokens, "--block-tokens"),
     capacityBlocks: optionalCount(flags.capacityBlocks, "--capacity-blocks"),
+    ssdCapacityBlocks: optionalCount(flags.ssdCapacityBlocks, "--ssd-capacity-blocks"),
     policy: flags.policy,
     requests: optionalCount(flags.requests, "--requests") ?? Infinity,
     connections: parseCount(flags.connections, "--connections", 1),
@@ -96,7 +123,7 @@ async function countTrace(plan: Plan, io: CliIo): Promise<TraceCounter> {
 }
 
 /** A server that keeps as many blocks as were asked for, or all; grace would bend the policy. */
-function serverFlags(plan: Plan, trace: TraceCounter): string[] {
+function ramFlags(plan: Plan, trace: TraceCounter): string[] {
   const blocks = plan.capacityBlocks ?? Math.max(1, trace.ids.size);
   const bytes = Math.ceil(memoryFor(blocks, plan.blockBytes) * 1.05) + 64 * 1024 ** 2;
   if (bytes > totalmem() * 0.8)
@@ -114,6 +141,15 @@ function serverFlags(plan: Plan, trace: TraceCounter): string[] {
     "0",
     ...(plan.policy === undefined ? [] : ["--policy", plan.policy]),
   ];
+}
+
+/** A disk that keeps so many blocks, in segments so small that it forgets few at a time. */
+async function diskFlags(blocks: number, blockBytes: number, directory: string): Promise<string[]> {
+  const { bytes, segmentBytes } = diskFor(blocks, blockBytes);
+  const config = join(directory, "keepwarm.yaml");
+  await writeFile(config, `ssd:\n  segmentSize: ${segmentBytes}\n`);
+  const ssd = ["--ssd-dir", join(directory, "ssd"), "--ssd-size", String(bytes)];
+  return ["--config", config, ...ssd, "--ssd-max-blocks", String(blocks)];
 }
 
 async function replayInto(

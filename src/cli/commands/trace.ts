@@ -10,6 +10,7 @@ export const define: DefineVerb = (command, bind) => {
     .option("--block-size <size>", "bytes of a block", "64KiB")
     .option("--block-tokens <n>", "tokens of a block (default: what fits the trace)")
     .option("--capacity-blocks <n>", "blocks the store shall keep at most, for this run")
+    .option("--ssd-capacity-blocks <n>", "with --spawn: give it a disk tier of this many blocks")
     .option("--policy <name>", "eviction policy for this run: lru or s3fifo")
     .option("--requests <n>", "stop after this many requests")
     .option("--connections <n>", "connections to the store", "4")

@@ -20,6 +20,22 @@ export function memoryFor(blocks: number, blockBytes: number): number {
 }
 
 /**
+ * A disk for blocks of this size on which their number is the limit, not its bytes: half more than
+ * they take, in about a hundred segments.
+ */
+export function diskFor(
+  blocks: number,
+  blockBytes: number,
+): { readonly bytes: number; readonly segmentBytes: number } {
+  const mib = 1024 ** 2;
+  const bytes = memoryFor(blocks, blockBytes) * 1.5;
+  const smallest = Math.max(1, Math.ceil((4 * blockBytes) / mib));
+  const largest = 2047;
+  const segmentBytes = Math.min(largest, Math.max(smallest, Math.floor(bytes / 100 / mib))) * mib;
+  return { bytes: Math.ceil(bytes / segmentBytes + 8) * segmentBytes, segmentBytes };
+}
+
+/**
  * Checks that the store is empty and large enough, and sets its limits.
  *
  * @returns A function that sets them back.

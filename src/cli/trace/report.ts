@@ -12,6 +12,7 @@ export interface ReplayReport {
   readonly settings: {
     readonly blockBytes: number;
     readonly capacityBlocks: number | undefined;
+    readonly ssdCapacityBlocks: number | undefined;
     readonly connections: number;
     readonly depth: number;
     readonly matchedBy: "KW.MATCH" | "EXISTS";
@@ -32,8 +33,11 @@ export interface ReplayReport {
     readonly get: LatencySummary;
     readonly put: LatencySummary;
   };
+  /** What the SSD tier did, if the server has one. */
+  readonly ssd: SsdReport | undefined;
+  /** Blocks that left a tier; RAM and disk count each for itself. */
   readonly evicted: number;
-  /** Blocks in the store at the end. */
+  /** Blocks in the store at the end; one that RAM and disk have counts twice. */
   readonly kept: number;
   readonly lost: number;
   readonly corrupt: number;
@@ -41,10 +45,21 @@ export interface ReplayReport {
   readonly tooFewKept: boolean;
 }
 
+/** The SSD tier's part in a replay. */
+interface SsdReport {
+  /** Blocks read from the disk. */
+  readonly reads: number;
+  readonly evicted: number;
+  readonly kept: number;
+  /** Bytes that went to the disk for each byte stored there. */
+  readonly writeAmplification: number;
+}
+
 interface ReplaySettings {
   readonly file: string;
   readonly blockBytes: number;
   readonly capacityBlocks: number | undefined;
+  readonly ssdCapacityBlocks: number | undefined;
   readonly connections: number;
   readonly depth: number;
 }
@@ -57,7 +72,7 @@ export function replayReport(
   after: Snapshot,
   matches: boolean,
 ): ReplayReport {
-  const { file, blockBytes, capacityBlocks, connections, depth } = settings;
+  const { file, blockBytes, capacityBlocks, ssdCapacityBlocks, connections, depth } = settings;
   const evicted = sum(after, "evicted") - sum(before, "evicted");
   const kept = sum(after, "blocks");
   return {
@@ -70,6 +85,7 @@ export function replayReport(
     settings: {
       blockBytes,
       capacityBlocks,
+      ssdCapacityBlocks,
       connections,
       depth,
       matchedBy: matches ? "KW.MATCH" : "EXISTS",
@@ -85,20 +101,46 @@ export function replayReport(
     putGigabytesPerSecond: gigabytesPerSecond(result.putBytes, result.putMs),
     movedBytes: result.getBytes + result.putBytes,
     latency: { match: result.matchLatency, get: result.getLatency, put: result.putLatency },
+    ssd: ssdReport(before, after),
     evicted,
     kept,
     lost: result.lost,
     corrupt: result.corrupt,
-    tooFewKept: evicted > 0 && kept < 0.98 * (capacityBlocks ?? trace.uniqueBlocks),
+    tooFewKept: ["ram", "ssd"].some((tier) => {
+      const allowed = tier === "ram" ? (capacityBlocks ?? trace.uniqueBlocks) : ssdCapacityBlocks;
+      return allowed !== undefined && keptTooFew(before, after, tier, allowed);
+    }),
+  };
+}
+
+/** A disk forgets a segment at a time, so a little less than is allowed may be there. */
+function keptTooFew(before: Snapshot, after: Snapshot, name: string, allowed: number): boolean {
+  const tier = after.tiers.find((tier) => tier.name === name);
+  if (tier === undefined) return false;
+  const evicted = tier.evicted - (before.tiers.find((tier) => tier.name === name)?.evicted ?? 0);
+  return evicted > 0 && tier.blocks < (name === "ssd" ? 0.9 : 0.98) * allowed;
+}
+
+function ssdReport(before: Snapshot, after: Snapshot): SsdReport | undefined {
+  const ssd = after.tiers.find(({ name }) => name === "ssd");
+  if (ssd === undefined) return undefined;
+  const old = before.tiers.find(({ name }) => name === "ssd");
+  return {
+    reads: ssd.hits - (old?.hits ?? 0),
+    evicted: ssd.evicted - (old?.evicted ?? 0),
+    kept: ssd.blocks,
+    writeAmplification: ssd.writeAmplification ?? 0,
   };
 }
 
 export function replayFacts(report: ReplayReport): [string, string][] {
-  const { server, settings, latency } = report;
-  const capacity =
+  const { server, settings, latency, ssd } = report;
+  const ram =
     settings.capacityBlocks === undefined
       ? "no limit of blocks"
       : `at most ${plural(settings.capacityBlocks, "block")}`;
+  const disk = settings.ssdCapacityBlocks;
+  const capacity = disk === undefined ? ram : `${ram} in RAM, ${formatCount(disk)} on disk`;
   return [
     ["server", `${server.product} ${server.version}, ${server.policy}, ${capacity}`],
     ["requests", `${formatCount(report.requests)} in ${formatDuration(report.elapsedMs)}`],
@@ -111,9 +153,15 @@ export function replayFacts(report: ReplayReport): [string, string][] {
     ["match", `${formatLatency(latency.match)} a chain, by ${settings.matchedBy}`],
     ["get", `${speed(report.getGigabytesPerSecond)}, ${formatLatency(latency.get)}`],
     ["put", `${speed(report.putGigabytesPerSecond)}, ${formatLatency(latency.put)}`],
+    ...(ssd === undefined ? [] : [["disk", diskLine(ssd)] satisfies [string, string]]),
     ["evicted", `${plural(report.evicted, "block")}; ${formatCount(report.kept)} kept`],
     ["verified", verdict(report)],
   ];
+}
+
+function diskLine({ reads, kept, writeAmplification }: SsdReport): string {
+  const written = `${writeAmplification.toFixed(2)} bytes written for each byte stored`;
+  return `${plural(reads, "block")} read, ${formatCount(kept)} kept, ${written}`;
 }
 
 /** The line that shows how far a replay is. */
