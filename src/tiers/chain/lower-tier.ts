@@ -10,6 +10,8 @@ export interface LowerTier {
   readonly name: string;
   /** All rows have numbers below this. */
   readonly end: number;
+  /** Whether it does not know yet all that it has. */
+  readonly isLearning?: boolean;
   /** Rows that can be read. */
   readonly count: number;
   countOf(keyspace: number): number;

@@ -410,7 +410,8 @@ export class TierChain implements RamObserver {
   #isWhole(key: Uint8Array, start: number, end: number, keyspace: number): boolean {
     const other = partnerKey(key, start, end);
     if (other === undefined || this.ram.find(other, 0, other.length, keyspace) !== 0) return true;
-    return this.lower!.locate(other, 0, other.length, keyspace) !== 0;
+    const lower = this.lower!;
+    return lower.isLearning === true || lower.locate(other, 0, other.length, keyspace) !== 0;
   }
 
   #writeRemote(entry: number): void {

@@ -233,6 +233,10 @@ export class SsdTier implements LowerTier {
     return this.#loader.progress;
   }
 
+  get isLearning(): boolean {
+    return !this.#loader.progress.done;
+  }
+
   /** Resolves when the index is loaded. */
   loaded(): Promise<void> {
     return this.#loading;

@@ -5,6 +5,8 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { KeepwarmError } from "../../../src/errors.ts";
+import { TierChain } from "../../../src/tiers/chain/tier-chain.ts";
+import { RamTier } from "../../../src/tiers/ram/ram-tier.ts";
 import { NodeDisk } from "../../../src/tiers/ssd/disk.ts";
 import type { ValueSource } from "../../../src/tiers/ssd/log-item.ts";
 import { SsdStore } from "../../../src/tiers/ssd/ssd-store.ts";
@@ -87,11 +89,13 @@ async function refusal(options: Partial<SsdTierOptions> = {}): Promise<KeepwarmE
   return error as KeepwarmError;
 }
 
-/** A tier on the directory that knows nothing yet of what is in its first segment. */
-async function loading(): Promise<{ tier: SsdTier; disk: FaultyDisk }> {
+/** A tier on the directory that does not know yet what is in one of its segments. */
+async function loading(
+  segment = "segment-00000.kws",
+): Promise<{ tier: SsdTier; disk: FaultyDisk }> {
   const disk = new FaultyDisk(await NodeDisk.open(directory, "off", Buffer.alloc(PAGE)));
-  disk.fault = ({ operation, position }) =>
-    operation === "read" && position > 0 ? { kind: "wait" } : undefined;
+  disk.fault = ({ operation, file, position }) =>
+    operation === "read" && file === segment && position > 0 ? { kind: "wait" } : undefined;
   const tier = await SsdTier.open({ directory, capacityBytes: 16 * MIB, disk });
   await expect.poll(() => disk.waiting).toBeGreaterThan(0);
   return { tier, disk };
@@ -357,6 +361,27 @@ describe("while the index is loaded", () => {
     expect(tier.count).toBe(4);
     await tier.close();
     expect([...(await found(await open(), 5)).keys()]).toEqual([0, 1, 2, 4]);
+  });
+
+  test("half of a pair is not given up because the other half is not known yet", async () => {
+    const store = await open();
+    const halves = ["a pair kv_bytes", "a pair metadata"];
+    const value = markedValue(9, 1, 500);
+    await store.put([{ key: halves[0], value }]);
+    await store.close();
+    const second = await open();
+    await second.put([{ key: halves[1], value }]);
+    await second.close();
+
+    const { tier, disk } = await loading("segment-00001.kws");
+    const tiers = new TierChain({ ram: new RamTier({ capacityBytes: 4 * MIB }), lower: tier });
+    const name = Buffer.from(halves[1]);
+    await expect.poll(() => tiers.find(name, 0, name.length, 0)).not.toBe(0);
+    disk.openGate();
+    await tier.loaded();
+    for (const half of halves.map((text) => Buffer.from(text)))
+      expect(tiers.find(half, 0, half.length, 0)).not.toBe(0);
+    await tier.close();
   });
 
   test("everything is cleared, and what comes after that stays", async () => {
