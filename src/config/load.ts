@@ -5,7 +5,7 @@ import { environmentValues, environmentWarnings } from "./environment.ts";
 import { readConfigFile, type ConfigFile } from "./file.ts";
 import { flagName, longFlag, serveFlags, type FlagValues } from "./flags.ts";
 import { Layers, leaves } from "./layers.ts";
-import { applyLmcache, isProblem, placeRemote, readLmcacheLayer } from "./lmcache/layer.ts";
+import { applyLmcache, applyRemote, isProblem, readLmcacheLayer } from "./lmcache/layer.ts";
 import { defaultOrigin, type Origins } from "./origin.ts";
 import { configError, type Problem } from "./problem.ts";
 import { brokenRules } from "./rules.ts";
@@ -84,10 +84,9 @@ export function checkConfig(sources: ConfigSources = {}): CheckedConfig {
     const value = flags[flagName(flag)];
     if (value !== undefined) layers.set(path, value, { from: "flag", name: longFlag(flag) });
   }
-  const remote = layer && placeRemote(layer, layers);
+  const idleRemote = layer && applyRemote(layer, layers);
   const others: Problem[] = [...(layer?.checked.read.problems ?? [])];
   if (lmcache && isProblem(lmcache)) others.push(lmcache);
-  if (remote && "problem" in remote) others.push(remote.problem);
   const { config, problems } = validate(layers, file, others);
   if (config) {
     for (const key of ["cert", "key", "ca"] as const) anchor(config, "tls", key, layers, cwd);
@@ -100,7 +99,7 @@ export function checkConfig(sources: ConfigSources = {}): CheckedConfig {
     file: file?.name,
     lmcacheFile: layer?.file,
     warnings: [...environmentWarnings(paths, env), ...(layer?.checked.warnings ?? [])],
-    notes: [...(layer?.notes ?? []), ...(remote && "note" in remote ? [remote.note] : [])],
+    notes: [...(layer?.notes ?? []), ...(idleRemote === undefined ? [] : [idleRemote])],
   };
 }
 

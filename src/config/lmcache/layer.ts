@@ -1,6 +1,7 @@
 import { formatOrigin } from "../origin.ts";
 import type { Problem } from "../problem.ts";
 import type { Layers } from "../layers.ts";
+import { remoteUrl } from "./remote-url.ts";
 import { checkLmcache, type CheckedLmcache } from "./load.ts";
 import type { UsedKey } from "./known-keys.ts";
 
@@ -71,37 +72,30 @@ export function applyLmcache({ checked: { read, local } }: LmcacheLayer, layers:
 }
 
 /**
- * What `remote_url` is to a server: itself, when the URL names a port that it listens on (the file is
- * then that of its clients), or else a tier behind it, which servers cannot have yet.
+ * Makes what `remote_url` names a tier behind the server, unless `remote` is set already, or the URL
+ * names a port that the server itself listens on: then the file is that of its clients. Returns a
+ * sentence when it has no effect.
  *
  * @param layers all settings, those of the listeners included
  */
-export function placeRemote(
+export function applyRemote(
   { checked: { read, remote } }: LmcacheLayer,
   layers: Layers,
-): { readonly note: string } | { readonly problem: Problem } | undefined {
+): string | undefined {
   if (remote === undefined) return undefined;
   const { origin } = read.written("remote_url")!;
   const { endpoints, label } = remote;
+  const what = `${formatOrigin(origin)}: remote_url ${label}`;
   const listener = remote.remote.store === "lm" ? "lm" : "resp";
   const { port = listener === "resp" ? 6379 : "off" } = (layers.raw[listener] ?? {}) as {
     readonly port?: unknown;
   };
-  if (
-    endpoints.length === 1 &&
-    isThisMachine(endpoints[0].host) &&
-    endpoints[0].port === Number(port)
-  )
-    return { note: `${formatOrigin(origin)}: remote_url ${label} is this server itself` };
-  return {
-    problem: {
-      origin,
-      path: "remote_url",
-      message: `${label} would be a tier behind this server, which it cannot have yet`,
-      remedy:
-        "Take remote_url out, or name this server's own address there; a program can put that store behind its own with loadLmcacheConfig and TieredStore.",
-    },
-  };
+  const [{ host, port: there }, ...more] = [...endpoints, { host: "", port: -1 }];
+  if (more.length === 1 && isThisMachine(host) && there === Number(port))
+    return `${what} is this server itself`;
+  if (layers.raw["remote"] !== undefined) return `${what} gives way to the setting remote`;
+  layers.set("remote", [remoteUrl(remote.remote)], origin);
+  return undefined;
 }
 
 function isThisMachine(host: string): boolean {

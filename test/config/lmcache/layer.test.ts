@@ -86,14 +86,42 @@ test.each([
   expect(notes).toEqual([expect.stringMatching(/remote_url .* is this server itself$/)]);
 });
 
-test.each([
-  ["redis://cache-1:6379", /redis:\/\/cache-1:6379 would be a tier behind this server/],
-  ["redis://127.0.0.1:6380", /cannot have yet/],
-  ["lm://127.0.0.1:65432", /cannot have yet/],
-  ["mooncakestore://h:1", /has no store here/],
-])("the remote_url %s is refused with the reason", (url, reason) => {
-  write(`remote_url: ${url}\n`);
+test.each<[url: string, more: string, remote: string]>([
+  ["redis://u:p@cache-1:6379/2", "", "redis://u:p@cache-1:6379/2"],
+  ["redis://127.0.0.1:6380", "blocking_timeout_secs: 3", "redis://127.0.0.1:6380?deadline=3000ms"],
+  [
+    "resp://cache-1:6379",
+    "extra_config: {username: u, password: 'a/b', resp_num_threads: 8}",
+    "redis://u:a%2Fb@cache-1:6379?connections=8",
+  ],
+  [
+    "valkey://a:1,b:2",
+    "extra_config: {valkey_mode: cluster, valkey_enable_ttl: true, valkey_ttl_sec: 60}",
+    "valkey-cluster://a:1,b:2?ttl=60000ms",
+  ],
+  ["redis-sentinel://a:1,b:2", "", "redis-sentinel://a:1,b:2?service=kv"],
+  ["lm://127.0.0.1:65432", "", "lm://127.0.0.1:65432"],
+])("the remote_url %s is a tier behind the server", (url, more, remote) => {
+  write(`remote_url: ${url}\n${more}\n`);
+  const env = url.includes("sentinel") ? { REDIS_SERVICE_NAME: "kv" } : {};
+  const { config, origins, notes } = loadConfig({ cwd, env, flags });
+  expect(config.remote).toEqual([remote]);
+  expect(formatOrigin(origins.get("remote")!)).toBe("lmcache.yaml:1:13");
+  expect(notes).toEqual([]);
+});
+
+test("our own setting `remote` takes the place of remote_url", () => {
+  write("remote_url: redis://cache-1:6379\n");
+  const more = { remote: ["valkey://cache-2:6379"] };
+  const { config, notes } = loadConfig({ cwd, env: {}, flags: { ...flags, ...more } });
+  expect(config.remote).toEqual(more.remote);
+  expect(notes).toEqual([expect.stringContaining("gives way to the setting remote")]);
+});
+
+test("a remote_url without a store of ours is refused with the reason", () => {
+  write("remote_url: mooncakestore://h:1\n");
   const { problems } = checkConfig({ cwd, env: {}, flags });
-  expect(problems.map(formatProblem)).toEqual([expect.stringMatching(reason)]);
-  expect(formatProblem(problems[0])).toMatch(/^lmcache\.yaml:1:13: remote_url: /);
+  expect(problems.map(formatProblem)).toEqual([
+    expect.stringMatching(/^lmcache\.yaml:1:13: remote_url: mooncakestore:\/\/ has no store here/),
+  ]);
 });
