@@ -306,7 +306,7 @@ export class LogWriter {
       state: "writing",
       error: undefined,
     };
-    segment.position += builder.pages * PAGE_BYTES;
+    segment.place(builder.pages, builder.footerBytes);
     this.#frames.push(frame);
     this.#counters.writtenBytes += builder.pages * PAGE_BYTES;
     this.#counters.frames++;

@@ -33,6 +33,8 @@ export class Segment {
   isDirty = false;
   #footer: Buffer = Buffer.alloc(0);
   #footerLength = 0;
+  /** Bytes of the footer when all frames that were placed so far have been written. */
+  #promisedFooter = 0;
   #records = 0;
 
   constructor(number: number, file: DiskFile, bytes: number) {
@@ -71,6 +73,7 @@ export class Segment {
     this.openedAt = now;
     this.position = PAGE_BYTES;
     this.#footerLength = 0;
+    this.#promisedFooter = 0;
     this.#records = 0;
   }
 
@@ -90,8 +93,19 @@ export class Segment {
 
   /** Whether a frame of so many pages and records with their keys fits, with footer and trailer. */
   hasRoom(pages: number, footerBytes: number): boolean {
-    const footerPages = pagesFor(this.#footerLength + footerBytes);
+    const footerPages = pagesFor(this.#promisedFooter + footerBytes);
     return this.position + (pages + footerPages + 1) * PAGE_BYTES <= this.bytes;
+  }
+
+  /** Gives the next pages to a frame; its records come to the footer when it is written. */
+  place(pages: number, footerBytes: number): void {
+    this.position += pages * PAGE_BYTES;
+    this.#promisedFooter += footerBytes;
+  }
+
+  /** Whether footer and trailer fit behind the frames. */
+  get hasFooterRoom(): boolean {
+    return this.position + (pagesFor(this.#footerLength) + 1) * PAGE_BYTES <= this.bytes;
   }
 
   /** Adds a record to the footer; its position counts from the begin of the file. */

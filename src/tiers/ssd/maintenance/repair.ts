@@ -83,7 +83,8 @@ function needsWork({ header, footer, damagedValues }: SegmentFinding): boolean {
 
 async function repair(store: OfflineStore, { segment, contents, finding }: Work): Promise<void> {
   segment.recover(contents.records, contents.count, contents.end);
-  await store.segments.writeFooter(segment);
+  if (segment.hasFooterRoom) await store.segments.writeFooter(segment);
+  else await segment.file.write([Buffer.alloc(PAGE_BYTES)], segment.bytes - PAGE_BYTES);
   await segment.file.sync();
   if (finding.header === "whole") return;
   const page = Buffer.alloc(PAGE_BYTES);

@@ -64,15 +64,16 @@ export class SegmentWriter {
     const run = await this.#store.staging.take(builder.stagedPages);
     try {
       const layout = builder.build(run.memory, this.#storeId, segment.generation);
-      await segment.file.write(layout.parts, segment.position);
+      const start = segment.position;
+      segment.place(builder.pages, builder.footerBytes);
+      await segment.file.write(layout.parts, start);
       for (const [index, item] of builder.items.entries()) {
         const isValue = item.source !== undefined;
-        const position = isValue ? segment.position + layout.positions[index] : 0;
+        const position = isValue ? start + layout.positions[index] : 0;
         const valueLength = item.source?.value.length ?? 0;
         const checksum = layout.checksums[index];
         segment.addToFooter({ ...item, valueLength, position, checksum }, item.key);
       }
-      segment.position += builder.pages * PAGE_BYTES;
     } finally {
       for (const { source } of builder.items) source?.release();
       run.release();

@@ -206,6 +206,21 @@ test("a directory in use, without a superblock, or of another format is refused"
   });
 });
 
+test("footers have room behind the frames, however many are under way at a time", async () => {
+  const directory = await emptyDirectory();
+  const store = await openStore(directory, { capacityBytes: 128 * MiB, segmentBytes: 8 * MiB });
+  const blocks = new Map<string, Buffer>();
+  for (let i = 0; i < 12_000; i++) blocks.set(`${i}`.padEnd(900, "k"), valueOf(`${i}`, 100));
+  await store.put([...blocks].map(([key, value]) => ({ key, value })));
+  await store.close();
+  expect(await checkDirectory(directory)).toMatchObject({
+    blocks: 12_000,
+    damagedFooters: 0,
+    missingFooters: 0,
+    state: "whole",
+  });
+});
+
 test.each(["gone", "damaged"])("a superblock that is %s is made anew", async (how) => {
   const directory = await emptyDirectory();
   const blocks = await fill(directory, "k", 30);
