@@ -6,8 +6,9 @@ import { gcCommand } from "./gc/command.ts";
 import { keysCommand } from "./keys/command.ts";
 import { lmCommand } from "./lm/command.ts";
 import { serverCommand } from "./server/command.ts";
+import { ssdCommand } from "./ssd/command.ts";
 
-const commands = [serverCommand, gcCommand, keysCommand, lmCommand, clientCommand];
+const commands = [serverCommand, gcCommand, keysCommand, lmCommand, clientCommand, ssdCommand];
 
 const program = new Command("bench")
   .description("Measures Keepwarm on this machine. Numbers are news, never a failing exit code.")

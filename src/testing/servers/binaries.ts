@@ -23,6 +23,7 @@ const valkey: PackageSet = {
   packages: ["valkey-server", "valkey-tools"],
   backportsOf: ["bookworm"],
 };
+const fio: PackageSet = { packages: ["fio"] };
 
 /** Which packages carry which program; a new one joins with a row. */
 const packageSets = {
@@ -32,6 +33,7 @@ const packageSets = {
   "valkey-server": valkey,
   "valkey-cli": valkey,
   "valkey-benchmark": valkey,
+  fio,
 } as const satisfies Record<string, PackageSet>;
 
 export type BinaryName = keyof typeof packageSets;
