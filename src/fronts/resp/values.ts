@@ -9,6 +9,9 @@ export const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong k
 export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
 export const SYNTAX_ERROR = "ERR syntax error";
 
+const NO_ROOM_FOR_IT =
+  "ERR no memory came free for the value in time, so it is not stored: store it again, or give the server more (ram-size)";
+
 /** Up to this many bytes a framed value is copied among the replies; beyond, sent from its slot. */
 const COPIED_FRAME_BYTES = 16 * 1024;
 
@@ -112,9 +115,7 @@ export function storeArgument(
     return problem;
   }
   dropCollection(session, request, key);
-  if (body === 0) drop(session, request, key);
-  else publish(session, request, key, body, expiresAt);
-  return undefined;
+  return body === 0 ? drop(session, request, key) : publish(session, request, key, body, expiresAt);
 }
 
 /** The same for `source[start, end)`. */
@@ -135,13 +136,9 @@ export function storeBytes(
     length > front.limits.valueBytes ? TOO_LARGE : front.ram.reserve(length, request.length(key));
   if (slot === TOO_LARGE) return tooLong(session, length);
   dropCollection(session, request, key);
-  if (slot === NO_ROOM) {
-    drop(session, request, key);
-    return undefined;
-  }
+  if (slot === NO_ROOM) return drop(session, request, key);
   source.copy(front.ram.slots.piece(slot), front.ram.slots.valueOffset(slot), start, end);
-  publish(session, request, key, slot, expiresAt);
-  return undefined;
+  return publish(session, request, key, slot, expiresAt);
 }
 
 /** Why argument `value` can never be stored under argument `key`, or `undefined`. */
@@ -161,25 +158,36 @@ function tooLong({ front }: Session, length: number): string {
 }
 
 function publish(
-  { front, keyspace }: Session,
+  session: Session,
   request: Request,
   key: number,
   slot: number,
   expiresAt: number,
-): void {
+): string | undefined {
+  const { front, keyspace } = session;
+  const { ram } = front;
   const start = request.start(key);
-  front.ram.publish(slot, request.bytes, start, request.end(key), keyspace, expiresAt);
+  const entry = ram.publish(slot, request.bytes, start, request.end(key), keyspace, expiresAt);
+  return entry === 0 ? lose(session, request, key) : undefined;
 }
 
-/** The value is lost; so is the one it was to replace, which must not come back to life. */
-function drop(session: Session, request: Request, key: number): void {
+function drop(session: Session, request: Request, key: number): string | undefined {
+  session.front.ram.counters.rejected++;
+  return lose(session, request, key);
+}
+
+/**
+ * The value is lost; so is the one it was to replace, which must not come back to life. That is an error
+ * only where the reply promises that the value is safe.
+ */
+function lose(session: Session, request: Request, key: number): string | undefined {
   const { front } = session;
   front.valuesDropped++;
-  front.ram.counters.rejected++;
   const place = findPlace(session, request, key);
   if (place !== 0) front.tiers.remove(place);
   const [start, end] = [request.start(key), request.end(key)];
   front.ram.departures?.record(request.bytes, start, end, session.keyspace, "ram", "dropped", 0);
+  return front.durable ? NO_ROOM_FOR_IT : undefined;
 }
 
 function dropCollection(session: Session, request: Request, key: number): void {
