@@ -125,9 +125,11 @@ export class CodecStore implements BlockStore {
   async put(entries: readonly PutEntry[], options?: PutOptions): Promise<PutOutcome[]> {
     options?.signal?.throwIfAborted();
     const encoded: PutEntry[] = [...entries];
+    const there = await this.#there(entries, options);
     await inLanes(lanes, entries.length, async (index) => {
       const entry = entries[index];
-      const value = await this.#encode(entry, options?.signal);
+      const wanted = !there.has(entry);
+      const value = await this.#encode(entry, wanted, options?.signal);
       if (value !== entry.value) encoded[index] = { ...entry, value };
     });
     return this.inner.put(encoded, options);
@@ -170,16 +172,31 @@ export class CodecStore implements BlockStore {
     return this.inner.close();
   }
 
-  async #encode(entry: PutEntry, signal: AbortSignal | undefined): Promise<PutEntry["value"]> {
+  /** The entries that will not replace what is there: not worth encoding. */
+  async #there(entries: readonly PutEntry[], options?: CallOptions): Promise<Set<PutEntry>> {
+    const asked = entries.filter(({ ifAbsent }) => ifAbsent === true);
+    if (asked.length === 0) return new Set();
+    const present = await this.inner.has(
+      asked.map(({ key }) => key),
+      options,
+    );
+    return new Set(asked.filter((_, index) => present[index]));
+  }
+
+  async #encode(
+    entry: PutEntry,
+    wanted: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<PutEntry["value"]> {
     const choice = this.#choose(keyBytes(entry.key));
     const bytes = joined(entry.value);
     const fits = bytes.length >= this.#minBytes && bytes.length <= this.capabilities.maxBlockBytes;
     const smaller =
-      choice === undefined || choice.codec === "naive" || !fits
+      choice === undefined || choice.codec === "naive" || !fits || !wanted
         ? undefined
         : await this.#smaller(bytes, choice, signal);
     if (smaller !== undefined) return smaller;
-    if (choice !== undefined && choice.codec !== "naive") this.#leftAsIs++;
+    if (wanted && choice !== undefined && choice.codec !== "naive") this.#leftAsIs++;
     return isContainer(bytes) ? encodeBlock("naive", bytes) : entry.value;
   }
 

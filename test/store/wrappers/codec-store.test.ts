@@ -92,6 +92,15 @@ test("each namespace has its own codec, and other blocks are left alone", async 
 
 const unpackedValue = unpacked("bfloat16", block(256));
 
+test("a block that is there and shall stay is not encoded again", async () => {
+  const { store } = stores(() => ({ codec: "cachegen", layout }));
+  const entry = { key: "k", value: block(100), ifAbsent: true };
+  expect(await store.put([entry])).toEqual([{ status: "stored" }]);
+  const outcomes = await store.put([entry, { ...entry, key: "other" }]);
+  expect(outcomes).toEqual([{ status: "exists" }, { status: "stored" }]);
+  expect(store.stats()).toMatchObject({ encoded: 2, leftAsIs: 0 });
+});
+
 test("a choice that is withdrawn or changed leaves older blocks readable", async () => {
   let choice: CodecChoice | undefined = { codec: "zstd-planes", layout };
   const { store } = stores(() => choice);
