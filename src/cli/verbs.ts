@@ -70,6 +70,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import("./commands/explain.ts"),
   },
   {
+    name: "lookup",
+    summary: "how much of a prompt is there, and in which tier",
+    load: () => import("./commands/lookup.ts"),
+  },
+  {
     name: "ssd",
     summary: "check, repair, compact, export or import a data directory",
     load: () => import("./commands/ssd.ts"),

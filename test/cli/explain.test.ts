@@ -322,3 +322,69 @@ describe("a chain that was never stored", () => {
     expect(await explain(...flags)).toMatchObject({ code: 0 });
   });
 });
+
+describe("lookup", () => {
+  test("tells how much of a prompt is there, and where", async () => {
+    const front = await startFront(
+      {},
+      { maxBlocks: 2, graceMs: 0 },
+      { lower: new FakeLowerTier() },
+    );
+    const client = await front.client();
+    const url = `redis://127.0.0.1:${front.server.state.port}`;
+    const lookup = (...more: string[]) =>
+      cli(["lookup", "--url", url, ...lmcache, ...more], { tty: true });
+    expect(await lookup()).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^0 of 16 tokens, 0 of 4 chunks\n/),
+      err: expect.stringContaining("keepwarm explain"),
+    });
+    const keys = await keysOf(...lmcache);
+    for (const key of [keys[3], keys[0], keys[1]]) await client.ask("SET", key, "v");
+    const { code, out } = await lookup();
+    expect(code).toBe(2);
+    expect(out).toMatch(/^8 of 16 tokens, 2 of 4 chunks: 2 in ram\n/);
+    expect(out).toMatch(/^3 +8-11 +missing +org\/m@/m);
+    expect(out).toMatch(/^4 +12-15 +fake +org\/m@/m);
+    await client.ask("SET", keys[2], "v");
+    const all = await lookup("--json");
+    expect(all.code).toBe(0);
+    expect(JSON.parse(all.out)).toMatchObject({
+      chunks: 4,
+      hitChunks: 4,
+      tokens: 16,
+      hitTokens: 16,
+      tiers: { ram: 2, fake: 2 },
+      keys,
+    });
+    const named = await cli(["lookup", "--url", url, ...keys, "more"], { tty: true });
+    expect([named.code, named.out.split("\n")[0]]).toEqual([
+      2,
+      "4 of 5 chunks: 2 in fake, 2 in ram",
+    ]);
+  });
+});
+
+test("ls shows only what is asked for", async () => {
+  const { clock, client, url, store } = await start();
+  await store(["a/b@1@0@1a@half", "a/b@1@0@1b@half"]);
+  clock.advance(60_000);
+  await client.ask("SET", "c/d@1@0@1a@half", "v");
+  await client.ask("SET", "other", "v");
+  const ls = async (...flags: string[]) => {
+    const { code, out } = await cli(["ls", "--url", url, "--keys", "--sort", "key", ...flags]);
+    return code === 0
+      ? out
+          .split("\n")
+          .map((line) => line.split("\t")[0])
+          .filter(Boolean)
+      : code;
+  };
+  expect(await ls("--model", "a/b")).toEqual(["a/b@1@0@1a@half", "a/b@1@0@1b@half"]);
+  expect(await ls("--family", "unknown")).toEqual(["other"]);
+  expect(await ls("--idle", "30s", "--match", "*1b*")).toEqual(["a/b@1@0@1b@half"]);
+  expect(await ls("--tier", "ssd")).toEqual([]);
+  expect(await ls("--family", "lmcach")).toBe(65);
+  const { out } = await cli(["ls", "--url", url, "--model", "c/d", "--json"]);
+  expect(JSON.parse(out)).toMatchObject({ blocks: 1, groups: [{ model: "c/d" }] });
+});

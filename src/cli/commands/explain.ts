@@ -1,12 +1,11 @@
 import type { RespConnection } from "../../backends/valkey/connection.ts";
-import { KeepwarmError } from "../../errors.ts";
 import type { Alternative } from "../explain/alternatives.ts";
-import type { Chunk } from "../explain/chunk.ts";
+import type { Chain } from "../explain/chain.ts";
 import type { Search } from "../explain/search.ts";
 import { ExitCode } from "../exit-code.ts";
 import { clientOptions, example, type ClientFlags } from "../options.ts";
 import { parseCount } from "../parse.ts";
-import { keyOptions } from "../keys/options.ts";
+import { chainOptions } from "../keys/options.ts";
 import type { KeysFlags } from "../keys/flags.ts";
 import { withServer } from "../server/connect.ts";
 import type { DefineVerb, VerbContext } from "../verb.ts";
@@ -18,12 +17,7 @@ interface ExplainFlags extends ClientFlags, Partial<KeysFlags> {
 
 export const define: DefineVerb = (command, bind) => {
   clientOptions(
-    keyOptions(
-      command
-        .argument("[keys...]", "keys of a chain's blocks in their order, instead of --tokens")
-        .option("--family <name>", "lmcache, lmcache-mp, hicache or native")
-        .option("--tokens <ids>", "token ids: 1,2,3 or @FILE (JSON, commas or white space)"),
-    )
+    chainOptions(command)
       .option("--try-seed <n,…>", "more values of PYTHONHASHSEED to look for")
       .option("--scan-limit <n>", "most stored keys to look through; 0 for none", "1000000"),
   ).action(bind(run));
@@ -44,10 +38,6 @@ async function run(
   const seeds = (flags.trySeed ?? "").split(",").filter(Boolean);
   const { chainOf } = await import("../explain/chain.ts");
   const chain = await chainOf(names, flags, io);
-  if (chain.chunks.length === 0)
-    throw new KeepwarmError("INPUT_INVALID", `${chain.tokens?.length} tokens fill no chunk`, {
-      remedy: "Give more of the prompt, a smaller --chunk-size, or --save-unfull-chunk.",
-    });
   return withServer(flags, io, async (connection) => {
     const { knowsWhy } = await import("../explain/fate.ts");
     const { findChunks } = await import("../explain/finding.ts");
@@ -63,12 +53,6 @@ async function run(
     report(context, evidence, diagnose(evidence));
     return at < 0 ? ExitCode.ok : ExitCode.degraded;
   });
-}
-
-interface Chain {
-  readonly chunks: readonly Chunk[];
-  readonly tokens?: Uint32Array;
-  readonly flags?: KeysFlags;
 }
 
 /** What else is stored of the tokens of chunk `at`. */

@@ -8,11 +8,12 @@ import { clientOptions, example, type ClientFlags } from "../options.ts";
 import { showKey } from "../render/key.ts";
 import { Groups, type BlockGroup } from "../server/groups.ts";
 import { hasRichScan, scanBlocks, type ListedBlock } from "../server/scan.ts";
+import { filterOf, type SelectorFlags } from "../server/select.ts";
 import type { DefineVerb, VerbContext } from "../verb.ts";
 
-interface LsFlags extends ClientFlags {
+interface LsFlags
+  extends ClientFlags, Pick<SelectorFlags, "match" | "family" | "model" | "tier" | "idle"> {
   readonly keys?: boolean;
-  readonly match?: string;
   readonly sort: string;
   readonly limit: string;
 }
@@ -22,10 +23,14 @@ export const define: DefineVerb = (command, bind) => {
     command
       .option("-k, --keys", "list keys instead of groups")
       .option("-m, --match <glob>", "only keys like this: * ? [a-z]")
+      .option("--family <name>", "only keys of this family")
+      .option("--model <name>", "only keys of this model")
+      .option("--tier <name>", "only blocks whose nearest tier is this: ram or ssd")
+      .option("--idle <duration>", "only blocks that were not used for so long")
       .option("-s, --sort <column>", "order of --keys: size, key, idle, hits", "size")
       .option("-n, --limit <n>", "most keys to list; 0 for all", "0"),
   ).action(bind(run));
-  example(command, "keepwarm ls", "keepwarm ls --keys --match '*@1@0@*' --limit 20");
+  example(command, "keepwarm ls", "keepwarm ls --keys --model Qwen/Qwen3-8B --limit 20");
 };
 
 const orders: Readonly<Record<string, (a: ListedBlock, b: ListedBlock) => number>> = {
@@ -46,12 +51,14 @@ async function run(context: VerbContext, flags: LsFlags): Promise<ExitCode> {
     const rich = await hasRichScan(connection);
     if (!rich)
       context.out.note("no KW.SCAN here: sizes by STRLEN; hits and idle times are unknown");
+    const isWanted = filterOf(flags, rich);
     const groups = new Groups();
     const blocks = new Map<string, ListedBlock>();
     for await (const page of scanBlocks(connection, rich, flags.match)) {
       context.io.signal.throwIfAborted();
       for (const block of page)
-        if (flags.keys) blocks.set(block.key.toString("latin1"), block);
+        if (!isWanted(block)) continue;
+        else if (flags.keys) blocks.set(block.key.toString("latin1"), block);
         else groups.add(block);
     }
     if (flags.keys) listKeys(context, [...blocks.values()].toSorted(order), limit, rich);

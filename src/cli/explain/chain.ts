@@ -39,7 +39,8 @@ export interface Chain {
 /**
  * A chain of chunks from keys, or from tokens and flags that say how they are hashed.
  *
- * @throws KeepwarmError `INPUT_INVALID` unless there is exactly one of the two.
+ * @throws KeepwarmError `INPUT_INVALID` unless there is exactly one of the two, and when the tokens
+ *   fill no chunk.
  */
 export async function chainOf(
   names: readonly string[],
@@ -73,5 +74,8 @@ export async function chainOf(
       end: chain.end(index),
     }),
   );
-  return { chunks, tokens, flags };
+  if (chunks.length > 0) return { chunks, tokens, flags };
+  throw new KeepwarmError("INPUT_INVALID", `${tokens.length} tokens fill no chunk`, {
+    remedy: "Give more of the prompt, a smaller --chunk-size, or --save-unfull-chunk.",
+  });
 }

@@ -5,6 +5,7 @@ import type { VerbContext } from "../verb.ts";
 import type { Chunk } from "./chunk.ts";
 import type { Diagnosis, Evidence } from "./diagnosis.ts";
 import type { Finding } from "./finding.ts";
+import { chunkRuns } from "./runs.ts";
 import { fateInWords, flagsInWords, sightingInWords } from "./words.ts";
 
 /** Most other names that people are shown. */
@@ -30,22 +31,8 @@ export function report({ out }: VerbContext, evidence: Evidence, diagnosis: Diag
     );
 }
 
-/** Consecutive chunks of which the same is known. */
-interface Run {
-  readonly from: number;
-  to: number;
-  readonly state: string;
-  readonly why: string;
-}
-
 function chunkTable(out: VerbContext["out"], { chunks, findings, now }: Evidence): string {
-  const runs: Run[] = [];
-  for (const [index, finding] of findings.entries()) {
-    const [state, why] = [finding.state, whyOf(finding, now)];
-    const last = runs.at(-1);
-    if (last?.state === state && last.why === why) last.to = index;
-    else runs.push({ from: index, to: index, state, why });
-  }
+  const runs = chunkRuns(findings, (finding) => `${finding.state}: ${whyOf(finding, now)}`);
   const columns = [
     { title: "CHUNKS" },
     { title: "TOKENS" },
@@ -55,11 +42,11 @@ function chunkTable(out: VerbContext["out"], { chunks, findings, now }: Evidence
   ];
   return out.table(
     columns,
-    runs.map(({ from, to, state, why }) => [
+    runs.map(({ from, to }) => [
       from === to ? `${from + 1}` : `${from + 1}-${to + 1}`,
       chunks[from].start === undefined ? "-" : `${chunks[from].start}-${chunks[to].end! - 1}`,
-      state,
-      why,
+      findings[from].state,
+      whyOf(findings[from], now),
       showKey(keyOf(chunks[from], findings[from])),
     ]),
   );

@@ -20,3 +20,13 @@ export function keyOptions(command: Command): Command {
     .option("--group <n>", "object group of LMCache MP (default 0)")
     .option("--mla", "HiCache keys that all ranks share");
 }
+
+/** Argument and flags that name a chain. */
+export function chainOptions(command: Command): Command {
+  return keyOptions(
+    command
+      .argument("[keys...]", "keys of a chain's blocks in their order, instead of --tokens")
+      .option("--family <name>", "lmcache, lmcache-mp, hicache or native")
+      .option("--tokens <ids>", "token ids: 1,2,3 or @FILE (JSON, commas or white space)"),
+  );
+}

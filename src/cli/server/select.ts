@@ -92,6 +92,23 @@ async function matching(
   signal: AbortSignal,
 ): Promise<Chosen[]> {
   const rich = await hasRichScan(connection);
+  const isChosen = filterOf(flags, rich);
+  const { match = flags.prefix === undefined ? undefined : beginning(flags.prefix) } = flags;
+  const blocks = new Map<string, Chosen>();
+  for await (const page of scanBlocks(connection, rich, match)) {
+    signal.throwIfAborted();
+    for (const block of page) if (isChosen(block)) blocks.set(block.key.toString("latin1"), block);
+  }
+  return [...blocks.values()];
+}
+
+/**
+ * Whether a listed block is meant by the flags, `match` aside.
+ *
+ * @throws KeepwarmError `INPUT_INVALID` for a family that is none, `UNSUPPORTED` when the server can't
+ *   tell what a flag asks for
+ */
+export function filterOf(flags: SelectorFlags, rich: boolean): (block: ListedBlock) => boolean {
   if (!rich && (flags.tier !== undefined || flags.idle !== undefined))
     throw new KeepwarmError("UNSUPPORTED", "this server does not tell tiers and idle times", {
       remedy: "Choose by --match, --prefix, --family or --model.",
@@ -100,14 +117,7 @@ async function matching(
     throw new KeepwarmError("INPUT_INVALID", `--family ${flags.family} is none`, {
       remedy: `Write one of ${keyFamilies.join(", ")}.`,
     });
-  const isChosen = predicate(flags);
-  const { match = flags.prefix === undefined ? undefined : beginning(flags.prefix) } = flags;
-  const blocks = new Map<string, Chosen>();
-  for await (const page of scanBlocks(connection, rich, match)) {
-    signal.throwIfAborted();
-    for (const block of page) if (isChosen(block)) blocks.set(block.key.toString("latin1"), block);
-  }
-  return [...blocks.values()];
+  return predicate(flags);
 }
 
 function predicate(flags: SelectorFlags): (block: ListedBlock) => boolean {
