@@ -1,6 +1,6 @@
 import type { RespConnection } from "../../backends/valkey/connection.ts";
 import { parseKey, type KeyFacts } from "../../keys/family.ts";
-import { hasRichScan, scanBlocks } from "../server/scan.ts";
+import { scanKeys } from "../server/scan.ts";
 import type { Alternative } from "./alternatives.ts";
 
 /** A field in which the name of a stored block differs from the one that was asked for. */
@@ -63,9 +63,9 @@ export async function searchStored(
   const sightings = new Map<string, Sighting>();
   const models = new Map<string, number>();
   let scanned = 0;
-  for await (const page of scanBlocks(connection, await hasRichScan(connection))) {
+  for await (const page of scanKeys(connection)) {
     signal.throwIfAborted();
-    for (const { key } of page) {
+    for (const key of page) {
       const facts = parseKey(key);
       scanned++;
       if (facts.model !== undefined) models.set(facts.model, (models.get(facts.model) ?? 0) + 1);

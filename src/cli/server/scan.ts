@@ -40,6 +40,18 @@ export async function* scanBlocks(
   } while (cursor !== "0");
 }
 
+/** All keys and nothing else of them, several times faster than {@link scanBlocks}. A key may come twice. */
+export async function* scanKeys(connection: RespConnection): AsyncGenerator<Buffer[]> {
+  let cursor = "0";
+  do {
+    const page = await connection.command(["SCAN", cursor, "COUNT", `${2 * pageSize}`]);
+    const [next, keys] = Array.isArray(page) ? page : [];
+    if (!Array.isArray(keys)) throw strange("SCAN");
+    cursor = replyText(next) ?? String(replyCount(next));
+    yield keys.filter((key) => Buffer.isBuffer(key));
+  } while (cursor !== "0");
+}
+
 function richEntry(entry: Reply): ListedBlock {
   if (!Array.isArray(entry)) throw strange("KW.SCAN");
   const [key, bytes, ttlMs, idleMs, hits, tier] = entry;
