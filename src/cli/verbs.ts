@@ -22,6 +22,11 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import("./commands/describe.ts"),
   },
   {
+    name: "doctor",
+    summary: "what is wrong with this machine and with stores on others",
+    load: () => import("./commands/doctor.ts"),
+  },
+  {
     name: "stat",
     summary: "one line of traffic per interval",
     load: () => import("./commands/stat.ts"),

@@ -40,7 +40,8 @@ export function snapshotOfInfo(text: string): Snapshot {
   };
 }
 
-function parseInfo(text: string): ReadonlyMap<string, string> {
+/** The fields of INFO. */
+export function parseInfo(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const line of text.split(/\r?\n/)) {
     const colon = line.indexOf(":");
