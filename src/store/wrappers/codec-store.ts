@@ -30,7 +30,7 @@ export interface CodecChoice extends Omit<EncodeOptions, "signal"> {
 
 export interface CodecStoreOptions {
   /** What to do with the block that is put under `key`; nothing: keep it as it is. */
-  readonly choose: (key: Uint8Array) => CodecChoice | undefined;
+  readonly choose: (key: Buffer) => CodecChoice | undefined;
   /** Smaller blocks are kept as they are, such as LMCache's metadata. Default 4 KiB. */
   readonly minBytes?: number;
   /**
@@ -188,7 +188,8 @@ export class CodecStore implements BlockStore {
     wanted: boolean,
     signal: AbortSignal | undefined,
   ): Promise<PutEntry["value"]> {
-    const choice = this.#choose(keyBytes(entry.key));
+    const { buffer, byteOffset, length } = keyBytes(entry.key);
+    const choice = this.#choose(Buffer.from(buffer, byteOffset, length));
     const bytes = joined(entry.value);
     const fits = bytes.length >= this.#minBytes && bytes.length <= this.capabilities.maxBlockBytes;
     const smaller =

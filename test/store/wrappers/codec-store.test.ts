@@ -101,6 +101,18 @@ test("a block that is there and shall stay is not encoded again", async () => {
   expect(store.stats()).toMatchObject({ encoded: 2, leftAsIs: 0 });
 });
 
+test("a key can be read as text when it is chosen for, however it was given", async () => {
+  const seen: string[] = [];
+  const inner = new RamStore({ capacityBytes: 16 * MIB });
+  const store = new CodecStore(inner, { choose: (key) => void seen.push(String(key)) });
+  const value = Buffer.from("v");
+  await store.put([
+    { key: "schlüssel", value },
+    { key: new TextEncoder().encode("schlüssel"), value },
+  ]);
+  expect(seen).toEqual(["schlüssel", "schlüssel"]);
+});
+
 test("a choice that is withdrawn or changed leaves older blocks readable", async () => {
   let choice: CodecChoice | undefined = { codec: "zstd-planes", layout };
   const { store } = stores(() => choice);
