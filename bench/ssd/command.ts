@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { KeepwarmError } from "../../src/errors.ts";
@@ -79,15 +79,17 @@ async function runSsdBench(flags: Flags): Promise<void> {
     trace: () => measureTrace(flags.trace!),
   };
   const results: Record<string, object> = {};
+  const loads: Partial<Record<PartName, number>> = {};
   try {
     for (const part of parts) {
       console.error(`${part} ...`);
       results[part] = await measure[part]();
+      loads[part] = loadavg()[0];
     }
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-  await report(results, flags);
+  await report(results, loads, flags);
 }
 
 function partsOf({ parts, trace }: Flags): PartName[] {
@@ -106,12 +108,22 @@ function partsOf({ parts, trace }: Flags): PartName[] {
   );
 }
 
-async function report(parts: Partial<SsdResults>, flags: Flags): Promise<void> {
+async function report(
+  parts: Partial<SsdResults>,
+  loads: SsdResults["loads"],
+  flags: Flags,
+): Promise<void> {
   const machine = machineFacts(keepwarmVersion());
   const node = process.versions.node;
   const json = join(resultsFolder, `ssd-${node}.json`);
-  const before = flags.save === true ? await readResults(json) : {};
-  const results: SsdResults = { ...before, ...parts, machine, node };
+  const before: Partial<SsdResults> = flags.save === true ? await readResults(json) : {};
+  const results: SsdResults = {
+    ...before,
+    ...parts,
+    machine,
+    node,
+    loads: { ...before.loads, ...loads },
+  };
   const data = `${JSON.stringify(results, rounded)}\n`;
   console.log(flags.json === true ? data : renderMarkdown(results));
   if (flags.save !== true) return;

@@ -14,6 +14,8 @@ export type PartName = (typeof partNames)[number];
 export interface SsdResults {
   readonly machine: MachineFacts;
   readonly node: string;
+  /** Load average at the end of each part: what was above one or two came from others. */
+  readonly loads?: Partial<Record<PartName, number>>;
   readonly disk?: DiskResults;
   readonly stores?: StoreResults;
   readonly checksums?: ChecksumResults;
@@ -25,10 +27,14 @@ export interface SsdResults {
 /** The whole report as Markdown. */
 export function renderMarkdown(results: SsdResults): string {
   const { machine, node, disk, stores, checksums, front, restart, trace } = results;
+  const loads = Object.entries(results.loads ?? {})
+    .map(([part, load]) => `${part} ${load.toFixed(0)}`)
+    .join(", ");
   const head = [
     `- ${machine.date.slice(0, 10)}, Keepwarm ${machine.keepwarm} on Node ${node}`,
     `- ${machine.cores} x ${machine.cpu}, ${formatBytes(machine.memoryBytes)}, Linux ${machine.kernel}`,
     "- GB = 1e9 bytes; medians of interleaved rounds",
+    `- load average at the end of each part: ${loads}`,
   ];
   return [
     "# The SSD tier",
