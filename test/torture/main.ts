@@ -49,22 +49,22 @@ const lanes = Array.from(
 );
 let begun = 0;
 let reportAt = Date.now() + 10_000;
-let hasFailed = false;
+const failed = new Set<Lane>();
 await Promise.all(lanes.map(run));
 for (const lane of lanes) {
   for (const [message, times] of lane.errors) console.log(`torture: ${times} times: ${message}`);
-  if (!hasFailed) await lane.cleanUp();
+  if (!failed.has(lane)) await lane.cleanUp();
 }
-console.log(`torture: ${report()}: ${hasFailed ? "FAILED" : "nothing wrong"}`);
-process.exit(hasFailed ? 1 : 0);
+console.log(`torture: ${report()}: ${failed.size > 0 ? "FAILED" : "nothing wrong"}`);
+process.exit(failed.size > 0 ? 1 : 0);
 
 async function run(lane: Lane): Promise<void> {
-  while (begun < cycles && !hasFailed) {
+  while (begun < cycles && failed.size === 0) {
     begun++;
     try {
       await lane.cycle();
     } catch (error) {
-      hasFailed = true;
+      failed.add(lane);
       console.error(`torture: cycle ${lane.counts.cycles + 1} of its lane: ${String(error)}`);
       console.error(`torture: seed ${seed}; the data directory is kept: ${lane.directory}`);
       if (lane.log !== "") console.error(lane.log);
