@@ -1,8 +1,11 @@
 import { type Clock, systemClock } from "../util/clock.ts";
 import { hashKey } from "./key-hash.ts";
 
-/** Why a key is gone from a tier. `dropped`: its value was sent, and there was no room for it. */
-export const departureReasons = ["evicted", "expired", "removed", "dropped"] as const;
+/**
+ * Why a key is gone from a tier. `dropped`: its value was sent, and there was no room for it. `demoted`:
+ * it was evicted, and the tier below had it still.
+ */
+export const departureReasons = ["evicted", "expired", "removed", "dropped", "demoted"] as const;
 
 export type DepartureReason = (typeof departureReasons)[number];
 

@@ -50,6 +50,32 @@ test("KW.WHY knows the tier below, and does not read or renew anything", async (
   expect(front.server.state.hits + front.server.state.misses + lower.touched).toBe(0);
 });
 
+test("KW.WHY tells what clients removed below RAM, and what left RAM for below and is gone", async () => {
+  const lower = new FakeLowerTier();
+  const front = await startFront({}, { maxBlocks: 1, graceMs: 0 }, { lower });
+  front.ram.departures = new DepartureLog();
+  const client = await front.client();
+  for (const key of ["deleted", "lost", "pairmetadata", "pairkv_bytes", "last"])
+    await client.ask("SET", key, "v");
+  expect(await client.ask("DEL", "deleted", "pairkv_bytes")).toBe(2);
+  lower.remove(lower.find(Buffer.from("lost"), 0, 4, 0));
+  const told = (await client.ask(
+    "KW.WHY",
+    "deleted",
+    "lost",
+    "pairmetadata",
+    "pairkv_bytes",
+    "last",
+  )) as unknown[][];
+  expect(told.map((words) => words.slice(0, 3))).toEqual([
+    ["left", "fake", "removed"],
+    ["left", "ram", "demoted"],
+    ["left", "fake", "removed"],
+    ["left", "fake", "removed"],
+    ["present", "ram", "fake"],
+  ]);
+});
+
 test("without a log KW.WHY only knows what is there", async () => {
   const clock = new FakeClock();
   const client = await (await startFront({}, { clock })).client();

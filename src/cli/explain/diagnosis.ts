@@ -92,6 +92,7 @@ function whyMissing(finding: Finding, { search, flags, now }: Evidence): [Reason
 }
 
 function reasonOf(reason: string): Reason {
+  if (reason === "demoted") return "evicted";
   return (
     (["evicted", "expired", "removed", "dropped"] as const).find((known) => known === reason) ??
     "removed"

@@ -32,6 +32,8 @@ function leftInWords(
       return `expired ${ago}`;
     case "removed":
       return `was deleted ${ago}`;
+    case "demoted":
+      return `left ${tier} ${ago} for the tier below, and has left that since`;
     case "dropped":
       return `was sent ${ago}, and there was no room for it in ${tier}`;
     default:

@@ -231,6 +231,8 @@ export class TierChain implements RamObserver {
     const keyspace = this.keyspace(place);
     if (place > 0) ram.remove(place);
     else {
+      this.#noteRemoval(key, keyspace);
+      if (other !== undefined) this.#noteRemoval(other, keyspace);
       lower.remove(-place);
       this.removeRemote(key, 0, key.length, keyspace);
     }
@@ -404,6 +406,16 @@ export class TierChain implements RamObserver {
     const { slots, entries } = this.ram;
     const key = slots.key(entries.slot(entry));
     return (this.lower?.find(key, 0, key.length, entries.keyspace(entry)) ?? 0) !== 0;
+  }
+
+  /** Remembers that a client removed what stood below RAM only; RAM remembers what it had. */
+  #noteRemoval(key: Buffer, keyspace: number): void {
+    const { ram, lower } = this;
+    if (ram.departures === undefined || ram.find(key, 0, key.length, keyspace) !== 0) return;
+    const row = lower!.locate(key, 0, key.length, keyspace);
+    if (row === 0) return;
+    const idleMs = lower!.idleMs(row);
+    ram.departures.record(key, 0, key.length, keyspace, lower!.name, "removed", idleMs);
   }
 
   /** Whether the key is no half of a pair, or the other half is here too: without it, it is of no use. */

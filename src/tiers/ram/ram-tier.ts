@@ -458,7 +458,8 @@ export class RamTier {
     const end = start + slots.keyLength(slot);
     const idleMs = this.idleMs(entry);
     const keyspace = entries.keyspace(entry);
-    this.departures.record(slots.piece(slot), start, end, keyspace, "ram", why, idleMs);
+    const reason = why === "evicted" && this.#isKept(entry, 0) ? "demoted" : why;
+    this.departures.record(slots.piece(slot), start, end, keyspace, "ram", reason, idleMs);
   }
 
   #joinPair(entry: number, key: Uint8Array, start: number, end: number, keyspace: number): void {
