@@ -2,13 +2,22 @@
 import { Command } from "commander";
 import { isKeepwarmError } from "../src/errors.ts";
 import { clientCommand } from "./client/command.ts";
+import { codecsCommand } from "./codecs/command.ts";
 import { gcCommand } from "./gc/command.ts";
 import { keysCommand } from "./keys/command.ts";
 import { lmCommand } from "./lm/command.ts";
 import { serverCommand } from "./server/command.ts";
 import { ssdCommand } from "./ssd/command.ts";
 
-const commands = [serverCommand, gcCommand, keysCommand, lmCommand, clientCommand, ssdCommand];
+const commands = [
+  serverCommand,
+  gcCommand,
+  keysCommand,
+  lmCommand,
+  clientCommand,
+  ssdCommand,
+  codecsCommand,
+];
 
 const program = new Command("bench")
   .description("Measures Keepwarm on this machine. Numbers are news, never a failing exit code.")
