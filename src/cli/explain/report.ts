@@ -32,7 +32,7 @@ export function report({ out }: VerbContext, evidence: Evidence, diagnosis: Diag
 }
 
 function chunkTable(out: VerbContext["out"], { chunks, findings, now }: Evidence): string {
-  const runs = chunkRuns(findings, (finding) => `${finding.state}: ${whyOf(finding, now)}`);
+  const runs = chunkRuns(findings, kindOf);
   const columns = [
     { title: "CHUNKS" },
     { title: "TOKENS" },
@@ -68,6 +68,14 @@ function sightingTable(out: VerbContext["out"], { search, flags }: Evidence): st
       showKey(sighting.key),
     ]);
   return `\n${out.table(columns, rows)}`;
+}
+
+/** What neighbours must have in common to share a row: when they left need not be the same. */
+function kindOf(finding: Finding): string {
+  const { state } = finding;
+  if (state === "found") return `${state} ${finding.tiers.join(" ")}`;
+  const { fate } = finding;
+  return `${state} ${fate.state} ${fate.state === "left" ? `${fate.tier} ${fate.reason}` : ""}`;
 }
 
 function whyOf(finding: Finding, now: number): string {

@@ -1,3 +1,4 @@
+import { hostname, networkInterfaces } from "node:os";
 import { formatOrigin } from "../origin.ts";
 import type { Problem } from "../problem.ts";
 import type { Layers } from "../layers.ts";
@@ -87,17 +88,23 @@ export function applyRemote(
   const { endpoints, label } = remote;
   const what = `${formatOrigin(origin)}: remote_url ${label}`;
   const listener = remote.remote.store === "lm" ? "lm" : "resp";
-  const { port = listener === "resp" ? 6379 : "off" } = (layers.raw[listener] ?? {}) as {
-    readonly port?: unknown;
-  };
+  const { port = listener === "resp" ? 6379 : "off", host: bound = "127.0.0.1" } = (layers.raw[
+    listener
+  ] ?? {}) as { readonly port?: unknown; readonly host?: unknown };
   const [{ host, port: there }, ...more] = [...endpoints, { host: "", port: -1 }];
-  if (more.length === 1 && isThisMachine(host) && there === Number(port))
+  if (more.length === 1 && isOwnAddress(host, bound) && there === Number(port))
     return `${what} is this server itself`;
   if (layers.raw["remote"] !== undefined) return `${what} gives way to the setting remote`;
   layers.set("remote", [remoteUrl(remote.remote)], origin);
   return undefined;
 }
 
-function isThisMachine(host: string): boolean {
-  return /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
+/** Whether `host` leads to a listener of this machine that is bound to `bound`. */
+function isOwnAddress(host: string, bound: unknown): boolean {
+  const isEverywhere = bound === "0.0.0.0" || bound === "::";
+  if (/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host))
+    return isEverywhere || /^(localhost|127\.|::1)/.test(String(bound));
+  if (!isEverywhere) return host === bound;
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return host === hostname() || own.some(({ address }) => address === host);
 }

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { checkConfig, loadConfig } from "../../../src/config/load.ts";
@@ -80,6 +80,8 @@ test.each([
   ["redis://localhost:7000/0", { respPort: "7000" }],
   ["valkey://127.0.0.1:6379", {}],
   ["lm://127.0.0.1:65432", { lmPort: "65432" }],
+  ["redis://10.1.2.3:6379", { respHost: "10.1.2.3", protected: false }],
+  [`redis://${hostname()}:6379`, { respHost: "0.0.0.0", protected: false }],
 ])("a remote_url that is this server itself, %s, is no tier behind it", (url, more) => {
   write(`remote_url: ${url}\n`);
   const { notes } = loadConfig({ cwd, env: {}, flags: { ...flags, ...more } });
