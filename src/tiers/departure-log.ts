@@ -5,7 +5,7 @@ import { hashKey } from "./key-hash.ts";
  * Why a key is gone from a tier. `dropped`: its value was sent, and there was no room for it. `demoted`:
  * it was evicted, and the tier below had it still.
  */
-export const departureReasons = ["evicted", "expired", "removed", "dropped", "demoted"] as const;
+const departureReasons = ["evicted", "expired", "removed", "dropped", "demoted"] as const;
 
 export type DepartureReason = (typeof departureReasons)[number];
 

@@ -2,7 +2,7 @@ import { parseKey, type KeyFacts, buildKey } from "../../keys/family.ts";
 import type { KeyOf } from "../../keys/facts.ts";
 
 /** One way in which a chunk may be stored: under one key, or under two that need each other. */
-export interface Form {
+interface Form {
   readonly keys: readonly Buffer[];
 }
 

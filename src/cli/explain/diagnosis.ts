@@ -8,7 +8,7 @@ import type { Search, Sighting } from "./search.ts";
 import { fateInWords, sightingInWords } from "./words.ts";
 
 /** Why a chain ends where it does, in one word. */
-export type Reason =
+type Reason =
   | "found"
   | "half"
   | "evicted"

@@ -4,7 +4,7 @@ import { scanKeys } from "../server/scan.ts";
 import type { Alternative } from "./alternatives.ts";
 
 /** A field in which the name of a stored block differs from the one that was asked for. */
-export interface Difference {
+interface Difference {
   readonly field: string;
   readonly asked: string;
   readonly stored: string;

@@ -1,5 +1,5 @@
 /** Keys of LMCache that become settings of ours; the others are in {@link idleKeys}. */
-export const usedKeys = [
+const usedKeys = [
   "chunk_size",
   "local_cpu",
   "max_local_cpu_size",

@@ -7,7 +7,7 @@ import { checkLmcache, type CheckedLmcache } from "./load.ts";
 import type { UsedKey } from "./known-keys.ts";
 
 /** Variable that lets `keepwarm serve` and `config` read LMCache's file and variables. */
-export const lmcacheSwitch = "KEEPWARM_LMCACHE";
+const lmcacheSwitch = "KEEPWARM_LMCACHE";
 
 /** Settings that a server takes over from LMCache's configuration. */
 const settings = [
