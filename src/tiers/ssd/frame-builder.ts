@@ -1,12 +1,12 @@
-import { checksumOf } from "./checksum.ts";
 import { FRAME_HEADER_BYTES, MAX_FRAME_RECORDS, sealFrameHeader } from "./frame.ts";
 import { PAGE_BYTES, pagesFor } from "./layout.ts";
 import type { LogItem } from "./log-item.ts";
 import { recordBytes, writeRecord } from "./record.ts";
 import type { Segment } from "./segment.ts";
 
-/** Most bytes of a frame with more than one record. */
+/** Most bytes of a frame with more than one record: while the disk is busy, and while it is not. */
 const MAX_FRAME_PAGES = (8 * 1024 ** 2) / PAGE_BYTES;
+const MAX_EAGER_FRAME_PAGES = (2 * 1024 ** 2) / PAGE_BYTES;
 /** Most big values of a frame: each is one piece of a gathering write. */
 const MAX_IMAGES = 256;
 const PACKED_ALIGNMENT = 8;
@@ -14,10 +14,16 @@ const PACKED_ALIGNMENT = 8;
 /** Collects items for one frame, and lays them out. */
 export class FrameBuilder {
   readonly items: LogItem[] = [];
+  readonly #maxPages: number;
   #headerBytes = FRAME_HEADER_BYTES;
   #packedBytes = 0;
   #imagePages = 0;
   #images = 0;
+
+  /** @param isEager - the disk has little to do: what waits should not all go in one write. */
+  constructor(isEager = false) {
+    this.#maxPages = isEager ? MAX_EAGER_FRAME_PAGES : MAX_FRAME_PAGES;
+  }
 
   /** Bytes that the frame's records take in the segment's footer. */
   get footerBytes(): number {
@@ -47,7 +53,7 @@ export class FrameBuilder {
     const pages = pagesFor(header) + pagesFor(packed) + images;
     if (!segment.hasRoom(pages, header - FRAME_HEADER_BYTES)) return false;
     if (this.items.length > 0) {
-      if (pages > MAX_FRAME_PAGES || this.items.length === MAX_FRAME_RECORDS) return false;
+      if (pages > this.#maxPages || this.items.length === MAX_FRAME_RECORDS) return false;
       if (!isPacked && source !== undefined && this.#images === MAX_IMAGES) return false;
     }
     this.items.push(item);
@@ -65,16 +71,13 @@ export class FrameBuilder {
   build(staged: Buffer, storeId: Buffer, generation: number): Layout {
     const parts: Buffer[] = [staged];
     const positions: number[] = [];
-    const checksums: bigint[] = [];
     let at = FRAME_HEADER_BYTES;
     let packedAt = this.headerPages * PAGE_BYTES;
     let imageAt = this.stagedPages * PAGE_BYTES;
     for (const item of this.items) {
       const { source } = item;
       let position = 0;
-      let checksum = 0n;
       if (source !== undefined) {
-        checksum = checksumOf(source.value);
         if (source.pages === undefined) {
           packedAt = aligned(packedAt);
           position = packedAt;
@@ -88,9 +91,8 @@ export class FrameBuilder {
         }
       }
       positions.push(position);
-      checksums.push(checksum);
       const valueLength = source?.value.length ?? 0;
-      at = writeRecord(staged, at, { ...item, valueLength, position, checksum }, item.key);
+      at = writeRecord(staged, at, { ...item, valueLength, position }, item.key);
     }
     staged.fill(0, at, this.headerPages * PAGE_BYTES);
     sealFrameHeader(staged, storeId, {
@@ -99,14 +101,13 @@ export class FrameBuilder {
       generation,
       pages: this.pages,
     });
-    return { parts, positions, checksums };
+    return { parts, positions };
   }
 }
 
 export interface Layout {
   readonly parts: readonly Buffer[];
   readonly positions: readonly number[];
-  readonly checksums: readonly bigint[];
 }
 
 function aligned(bytes: number): number {

@@ -21,6 +21,8 @@ export interface LogItem {
   /** The index row that waits for the value; 0 if none does. */
   readonly row: number;
   readonly source: ValueSource | undefined;
+  /** Of the value, made when it is given: not for a whole frame at a time, which would hold up others. */
+  readonly checksum: bigint;
   /** Number of the segment that the value is moved from, or -1 for one that is new. */
   readonly movedFrom: number;
   /** Counts all items in the order in which they were given. */

@@ -27,7 +27,7 @@ export interface LogWriterOwner {
   /** The item as it is to be written now; `undefined` when what was to move is there no more. */
   moving(item: LogItem): LogItem | undefined;
   /** The item is on the disk, `position` bytes into the segment. */
-  written(item: LogItem, segment: Segment, position: number, checksum: bigint): void;
+  written(item: LogItem, segment: Segment, position: number): void;
   /** The item will not be written. */
   lost(item: LogItem): void;
   /** A segment was begun or ended, or none can be begun: time to think of reclaiming. */
@@ -282,7 +282,7 @@ export class LogWriter {
       await this.#woken();
       return;
     }
-    const builder = new FrameBuilder();
+    const builder = new FrameBuilder(this.#frames.length < 2);
     this.#fill(builder, segment);
     if (builder.items.length === 0) return;
     this.#building = builder.items;
@@ -359,11 +359,10 @@ export class LogWriter {
   #commit({ segment, start, items, layout, run }: Frame): void {
     for (const [index, item] of items.entries()) {
       const position = item.source === undefined ? 0 : start + layout.positions[index];
-      const checksum = layout.checksums[index];
       const valueLength = item.source?.value.length ?? 0;
-      segment.addToFooter({ ...item, valueLength, position, checksum }, item.key);
+      segment.addToFooter({ ...item, valueLength, position }, item.key);
       this.#queuedBytes -= valueLength;
-      this.#owner.written(item, segment, position, checksum);
+      this.#owner.written(item, segment, position);
       item.source?.release();
       item.done?.(true);
     }

@@ -1,3 +1,4 @@
+import { MAX_KEY_BYTES } from "../../store/contract.ts";
 import { grown } from "../columns.ts";
 import { HashRows } from "../hash-rows.ts";
 import { hashKey } from "../key-hash.ts";
@@ -56,7 +57,7 @@ export class SsdIndex {
 
   constructor(seed: number, keyMemoryBytes: number) {
     this.#seed = seed;
-    this.#keys = new KeyMemory(keyMemoryBytes);
+    this.#keys = new KeyMemory(keyMemoryBytes, MAX_KEY_BYTES);
   }
 
   /** Rows of any state. */
@@ -140,13 +141,13 @@ export class SsdIndex {
   remove(row: number): void {
     this.setState(row, rowState.pending);
     this.setPinned(row, false);
-    this.#keys.remove(this.#keyPlace[row]);
+    this.#keys.remove(this.#keyPlace[row], this.#keyLength[row]);
     this.#flags[row] = 0;
     this.#rows.remove(row);
   }
 
   isPresent(row: number): boolean {
-    return this.#flags[row] !== 0;
+    return this.#flags[row] > 0;
   }
 
   state(row: number): number {

@@ -162,8 +162,7 @@ export class SsdTier implements LowerTier {
       counters: this.counters,
       owner: {
         moving: (item) => this.#stillMoves(item),
-        written: (item, segment, position, checksum) =>
-          this.#written(item, segment, position, checksum),
+        written: (item, segment, position) => this.#written(item, segment, position),
         lost: (item) => this.#lost(item),
         segmentsChanged: () => this.#segmentsChanged(),
         roomInQueue: () => this.onRoom?.(),
@@ -409,6 +408,7 @@ export class SsdTier implements LowerTier {
           expiresAt,
           row,
           source,
+          checksum: checksumOf(source.value),
           done,
         });
         return row;
@@ -698,6 +698,7 @@ export class SsdTier implements LowerTier {
       expiresAt: 0,
       row: 0,
       source: undefined,
+      checksum: 0n,
       movedFrom: -1,
       done: undefined,
       sequence: this.#writer.nextSequence(),
@@ -728,7 +729,7 @@ export class SsdTier implements LowerTier {
     return { ...item, expiresAt: index.expiresAt(row), flags };
   }
 
-  #written(item: LogItem, segment: Segment, position: number, checksum: bigint): void {
+  #written(item: LogItem, segment: Segment, position: number): void {
     const { row } = item;
     const index = this.#index;
     if (row === 0 || !index.isPresent(row) || index.version(row) !== item.version) return;
@@ -741,7 +742,7 @@ export class SsdTier implements LowerTier {
       return;
     }
     index.place(row, segment.number, position);
-    index.setChecksum(row, checksum);
+    index.setChecksum(row, item.checksum);
     if (!index.wasRead(row)) index.setUsedAt(row, segment.generation);
     index.setState(row, rowState.stored);
     this.counters.stored++;
@@ -870,6 +871,7 @@ export class SsdTier implements LowerTier {
         version: moving.version,
         expiresAt: index.expiresAt(row),
         row,
+        checksum: index.checksum(row),
         source: {
           value,
           pages: hasPages ? memory : undefined,

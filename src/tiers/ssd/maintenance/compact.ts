@@ -199,6 +199,7 @@ class Compaction {
       flags: index.isPinned(row) ? recordFlag.pinned : 0,
       version: index.version(row),
       expiresAt: index.expiresAt(row),
+      checksum: index.checksum(row),
       source: {
         value,
         pages: hasPages ? run.memory : undefined,
@@ -277,6 +278,7 @@ const bareItem = {
   movedFrom: -1,
   sequence: 0,
   done: undefined,
+  checksum: 0n,
   attempts: 0,
 } as const;
 

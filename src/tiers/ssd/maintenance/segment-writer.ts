@@ -71,8 +71,7 @@ export class SegmentWriter {
         const isValue = item.source !== undefined;
         const position = isValue ? start + layout.positions[index] : 0;
         const valueLength = item.source?.value.length ?? 0;
-        const checksum = layout.checksums[index];
-        segment.addToFooter({ ...item, valueLength, position, checksum }, item.key);
+        segment.addToFooter({ ...item, valueLength, position }, item.key);
       }
     } finally {
       for (const { source } of builder.items) source?.release();
