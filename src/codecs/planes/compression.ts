@@ -1,14 +1,14 @@
 import { promisify } from "node:util";
-import { deflateRaw, inflateRaw } from "node:zlib";
+import { deflateRaw, inflateRaw, type ZlibOptions } from "node:zlib";
 import { KeepwarmError, isKeepwarmError } from "../../errors.ts";
 import { malformed } from "../malformed.ts";
-import { findZstd } from "./zstd.ts";
+import { findZstd, outputMemory } from "./zstd.ts";
 
 /** How a piece is stored. */
 export const methods = { raw: 0, zstd: 1, deflate: 2 } as const;
 
-const compressDeflate = promisify<Uint8Array, { level: number }, Buffer>(deflateRaw);
-const decompressDeflate = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(inflateRaw);
+const compressDeflate = promisify<Uint8Array, ZlibOptions, Buffer>(deflateRaw);
+const decompressDeflate = promisify<Uint8Array, ZlibOptions, Buffer>(inflateRaw);
 
 /** Compresses pieces one way. */
 export interface Compressor {
@@ -18,7 +18,7 @@ export interface Compressor {
 
 export const deflateCompressor: Compressor = {
   method: methods.deflate,
-  compress: (bytes) => compressDeflate(bytes, { level: 1 }),
+  compress: (bytes) => compressDeflate(bytes, { level: 1, chunkSize: outputMemory(bytes.length) }),
 };
 
 /** zstd where it can be had, else deflate. */
@@ -47,7 +47,10 @@ export async function decompress(
 async function unpack(method: number, piece: Uint8Array, length: number): Promise<Uint8Array> {
   try {
     if (method === methods.deflate)
-      return await decompressDeflate(piece, { maxOutputLength: length });
+      return await decompressDeflate(piece, {
+        maxOutputLength: length,
+        chunkSize: outputMemory(length),
+      });
     if (method !== methods.zstd) throw malformed(`a piece is compressed in a way ${method}`);
     const zstd = await findZstd();
     if (zstd !== undefined) return await zstd.decompress(piece, length);

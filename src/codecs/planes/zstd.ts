@@ -21,7 +21,11 @@ interface ZlibWithZstd {
 
 type Convert = (
   bytes: Uint8Array,
-  options: { readonly params?: Record<number, number>; readonly maxOutputLength?: number },
+  options: {
+    readonly params?: Record<number, number>;
+    readonly maxOutputLength?: number;
+    readonly chunkSize?: number;
+  },
   callback: (error: Error | null, result: Buffer) => void,
 ) => void;
 
@@ -48,9 +52,15 @@ export function zstdOfNode(): Zstd | undefined {
   const params = { [constants.ZSTD_c_compressionLevel ?? 100]: level };
   return {
     origin: "node",
-    compress: (bytes) => compress(bytes, { params }),
-    decompress: (frame, length) => decompress(frame, { maxOutputLength: length }),
+    compress: (bytes) => compress(bytes, { params, chunkSize: outputMemory(bytes.length) }),
+    decompress: (frame, length) =>
+      decompress(frame, { maxOutputLength: length, chunkSize: outputMemory(length) }),
   };
+}
+
+/** zlib fills memory of this many bytes at a time, by default 16 KiB, and each time costs a turn of a thread. */
+export function outputMemory(length: number): number {
+  return Math.max(length, 1024);
 }
 
 let wasm: Promise<Zstd | undefined> | undefined;
