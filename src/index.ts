@@ -57,6 +57,12 @@ export { TieredStore } from "./store/tiered-store.ts";
 export { type PolicyName, policyNames } from "./store/policies/index.ts";
 export { TierChain, type TierChainOptions } from "./tiers/chain/tier-chain.ts";
 export type { WriteMode } from "./tiers/chain/write-policy.ts";
+export {
+  type Departure,
+  DepartureLog,
+  type DepartureLogOptions,
+  type DepartureReason,
+} from "./tiers/departure-log.ts";
 export { LocalStore, type LocalStoreOptions } from "./tiers/local-store.ts";
 export { RamStore } from "./tiers/ram-store.ts";
 export { RamTier, type RamTierOptions } from "./tiers/ram/ram-tier.ts";

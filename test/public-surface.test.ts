@@ -25,6 +25,7 @@ test("keepwarm", () => {
   expect(names).toMatchInlineSnapshot(`
     [
       "CodecStore",
+      "DepartureLog",
       "KeepwarmError",
       "LmServer",
       "LmStore",
@@ -55,6 +56,9 @@ test("keepwarm", () => {
       "type CodecStoreOptions",
       "type CodecStoreStats",
       "type DecodeOptions",
+      "type Departure",
+      "type DepartureLogOptions",
+      "type DepartureReason",
       "type Dtype",
       "type DurationStats",
       "type EncodeOptions",

@@ -27,7 +27,7 @@ function leftInWords(
 ): string {
   switch (reason) {
     case "evicted":
-      return `was evicted from ${tier} ${ago}, after ${formatDuration(idleMs)} without use`;
+      return `was evicted from ${tier} ${ago}, ${idleMs < 1000 ? "at once after its last use" : `after ${formatDuration(idleMs)} without use`}`;
     case "expired":
       return `expired ${ago}`;
     case "removed":
