@@ -12,7 +12,7 @@ export interface Document {
 
 /** The Markdown files of the project. */
 export function documents(): Document[] {
-  return ["", "docs", "bench", "test", "examples"]
+  return ["", "docs", "deploy", "bench", "test", "examples"]
     .flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: folder !== "" }).map((name) =>
         join(folder, String(name)),
