@@ -13,6 +13,8 @@ const SEGMENT_BYTES = 8 * MIB;
 const WRITERS = 3;
 const KEYS_A_WRITER = 16;
 const READERS = 2;
+/** Times that a block is asked for again before it counts as lost. */
+const MISSES_TO_BELIEVE = 2;
 /** Of the directory's bytes, so much can be written before anything has to leave. */
 const SHARE_WITHOUT_EVICTION = 0.5;
 /** After so many times its size a directory is given up for a fresh one. */
@@ -240,13 +242,21 @@ export class Lane {
     settles: boolean,
   ): Promise<void> {
     const judge = known.watch();
-    const value = await this.#call(connection, "getBuffer", known.name);
+    let value = await this.#call(connection, "getBuffer", known.name);
+    // A disk that is too slow makes a miss as well; what is lost stays lost.
+    for (let again = 0; value === null && !mayMiss && again < MISSES_TO_BELIEVE; again++)
+      value = await this.#call(connection, "getBuffer", known.name);
     if (value === undefined) return;
     const found = judge(value as Buffer | null, mayMiss);
     this.counts.reads++;
     if (found === ABSENT) this.counts.misses++;
     if (!settles) return;
     if (found !== ABSENT) this.counts.proven++;
+    if (isPair(known)) {
+      // Of a pair that was not acknowledged one half may be there: it goes when that is noticed.
+      if (known.may.size > 1) known.may.add(ABSENT);
+      return;
+    }
     // What a restart has decided stays so, but what is missing may have been evicted and come back.
     if (found !== ABSENT || this.#keepsAll) known.may = new Set([found]);
   }
