@@ -62,7 +62,7 @@ export function renderCodecsMarkdown(results: CodecsResults): string {
 - ${machine.date.slice(0, 10)}, Keepwarm ${machine.keepwarm} on Node ${node}
 - ${machine.cores} x ${machine.cpu}, Linux ${machine.kernel}
 - keys and values of ${model} after ${settings.tokens} tokens of ${settings.text}, as llama.cpp made them (float16), and the same rounded to bfloat16
-- blocks of ${settings.chunkTokens} tokens, KV_2LTD ${settings.shape.join("x")}, ${(settings.blockBytes / 1e6).toFixed(1)} MB; ${settings.rounds} rounds, medians; MB of the original for each CPU second of all threads
+- blocks of ${settings.chunkTokens} tokens, KV_2LTD ${settings.shape.join("x")}, ${(settings.blockBytes / 1e6).toFixed(1)} MB; the best of ${settings.rounds} rounds, MB of the original for each CPU second of all threads
 - RMSE is a share of the numbers' own root mean square; KL, same token and perplexity compare what the model says at each of the next ${settings.continuation} tokens of the text with what it says from untouched keys and values
 
 ${table}
