@@ -1,0 +1,39 @@
+import type { NodeStats } from "../../backends/valkey/node.ts";
+import type { RemoteStats } from "../../fronts/resp/stats.ts";
+import { formatBytes, formatCount, formatRatio } from "../../util/units.ts";
+import { plural } from "../render/plural.ts";
+import type { Paint } from "../render/style.ts";
+
+type Fact = [name: string, value: string | undefined];
+
+type Server = Pick<NodeStats, "url" | "breaker" | "connections" | "lastError">;
+
+/** What a store tells of its servers: `valkey` of several, `lm` of its one. */
+interface StoreServers {
+  readonly servers?: readonly Server[];
+  readonly server?: Server;
+}
+
+/** A store on another machine for people: names and values. */
+export function remoteFacts(remote: RemoteStats, paint: Paint): Fact[] {
+  const { hits, misses, dropped, failedWrites } = remote;
+  const store = remote.store as StoreServers;
+  const servers = store.servers ?? (store.server === undefined ? [] : [store.server]);
+  return [
+    ["remote", remote.name],
+    ["hits", `${formatRatio(hits, hits + misses)} of ${formatCount(hits + misses)}`],
+    ["served", formatBytes(remote.hitBytes)],
+    ["written", plural(remote.written, "block")],
+    ["dropped", dropped === 0 ? undefined : paint("red", plural(dropped, "block"))],
+    ["failed", failedWrites === 0 ? undefined : paint("red", plural(failedWrites, "block"))],
+    ["queue", `${formatBytes(remote.queuedBytes)} in ${plural(remote.queuedItems, "write")}`],
+    ["nodes", servers.length === 0 ? paint("red", "none known yet") : undefined],
+    ...servers.map((server): Fact => ["node", nodeText(server, paint)]),
+  ];
+}
+
+function nodeText({ url, breaker, connections, lastError }: Server, paint: Paint): string {
+  if (breaker === "open")
+    return `${url} ${paint("red", "does not answer")}: ${lastError ?? "no reason known"}`;
+  return `${url}, ${plural(connections, "connection")}`;
+}
