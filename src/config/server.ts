@@ -54,6 +54,7 @@ export async function startServer(
   const { departures } = config.limits;
   if (departures > 0) ram.departures = new DepartureLog({ entries: departures });
   const ssd = await openSsd(config, logger);
+  if (ssd !== undefined) ssd.departures = ram.departures;
   const remotes = await openRemotes(config, logger);
   const tiers = new TierChain({
     ram,

@@ -215,7 +215,11 @@ export function removeKey(session: Session, request: Request, index: number): bo
     return true;
   }
   const collection = findCollection(session, request, index);
-  if (collection === undefined) return false;
+  if (collection === undefined) {
+    const [start, end] = [request.start(index), request.end(index)];
+    session.front.tiers.forget(request.bytes, start, end, session.keyspace);
+    return false;
+  }
   session.front.collections.remove(collection);
   return true;
 }

@@ -1,4 +1,5 @@
 import type { StoreStats } from "../../store/contract.ts";
+import type { DepartureLog } from "../departure-log.ts";
 import type { RamTier } from "../ram/ram-tier.ts";
 
 /**
@@ -67,6 +68,8 @@ export interface LowerTier {
   stats(): LowerTierStats;
   /** Called by the tier when {@link isFull} may have become false. Set by the chain. */
   onRoom: (() => void) | undefined;
+  /** Remembers what leaves this tier by itself. Default: nothing is remembered. */
+  departures?: DepartureLog | undefined;
   /** Whether RAM has the key's value and it was read there. Set by the chain. */
   isUsedAbove?: ((key: Uint8Array, keyspace: number) => boolean) | undefined;
 }

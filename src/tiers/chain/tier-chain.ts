@@ -103,10 +103,7 @@ export class TierChain implements RamObserver {
   find(key: Uint8Array, start: number, end: number, keyspace: number): number {
     const entry = this.ram.find(key, start, end, keyspace);
     if (entry !== 0 || this.lower === undefined) return entry;
-    const row = this.lower.find(key, start, end, keyspace);
-    if (row === 0 || this.#isWhole(key, start, end, keyspace)) return -row;
-    this.lower.remove(row);
-    return 0;
+    return -this.lower.find(key, start, end, keyspace);
   }
 
   tierOf(place: number): string {
@@ -241,6 +238,11 @@ export class TierChain implements RamObserver {
     if (entry !== 0) ram.remove(entry);
     const row = lower.locate(other, 0, other.length, keyspace);
     if (row !== 0) lower.remove(row);
+  }
+
+  /** Keeps a key that is nowhere here from being found once the lower tier has learnt all it has. */
+  forget(key: Uint8Array, start: number, end: number, keyspace: number): void {
+    if (this.lower?.isLearning === true) this.lower.forget?.(key.subarray(start, end), keyspace);
   }
 
   /** Drops `key[start, end)`, and the other half of its pair, on other machines. */
@@ -416,14 +418,6 @@ export class TierChain implements RamObserver {
     if (row === 0) return;
     const idleMs = lower!.idleMs(row);
     ram.departures.record(key, 0, key.length, keyspace, lower!.name, "removed", idleMs);
-  }
-
-  /** Whether the key is no half of a pair, or the other half is here too: without it, it is of no use. */
-  #isWhole(key: Uint8Array, start: number, end: number, keyspace: number): boolean {
-    const other = partnerKey(key, start, end);
-    if (other === undefined || this.ram.find(other, 0, other.length, keyspace) !== 0) return true;
-    const lower = this.lower!;
-    return lower.isLearning === true || lower.locate(other, 0, other.length, keyspace) !== 0;
   }
 
   #writeRemote(entry: number): void {

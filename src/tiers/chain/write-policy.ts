@@ -33,7 +33,20 @@ export interface WritePolicyOptions {
 export function createWritePolicy(mode: WriteMode, options: WritePolicyOptions): WritePolicy {
   if (mode === "selective") return new SelectiveWrites(options);
   if (mode === "back") return new WriteBack(options);
-  return { published: (entry) => writeDown(options, entry) };
+  return {
+    published: (entry) => {
+      if (isLeftAlone(options, entry)) forgetBelow(options, entry);
+      else writeDown(options, entry);
+    },
+  };
+}
+
+/** Whether the lower tier has turned down the other half of the pair: one half is of no use there. */
+function isLeftAlone({ ram, lower }: WritePolicyOptions, entry: number): boolean {
+  const partner = ram.entries.partner(entry);
+  if (partner === 0) return false;
+  const key = ram.slots.key(ram.entries.slot(partner));
+  return lower.locate(key, 0, key.length, ram.entries.keyspace(partner)) === 0;
 }
 
 function writeDown({ ram, lower }: WritePolicyOptions, entry: number): void {

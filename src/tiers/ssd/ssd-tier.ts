@@ -6,6 +6,7 @@ import { partnerKey } from "../../store/pairs.ts";
 import { type Clock, systemClock } from "../../util/clock.ts";
 import { formatBytes } from "../../util/units.ts";
 import type { LowerTier, LowerTierStats, SettledOutcome } from "../chain/lower-tier.ts";
+import type { DepartureLog } from "../departure-log.ts";
 import type { RamTier } from "../ram/ram-tier.ts";
 import { checksumOf } from "./checksum.ts";
 import { DataDirectory, VERSIONS_A_SESSION } from "./data-directory.ts";
@@ -102,6 +103,7 @@ export class SsdTier implements LowerTier {
   readonly durability: Durability;
   readonly isDirect: boolean;
   onRoom: (() => void) | undefined;
+  departures: DepartureLog | undefined;
   isUsedAbove: ((key: Uint8Array, keyspace: number) => boolean) | undefined;
   #index: SsdIndex;
   readonly #newIndex: () => SsdIndex;
@@ -783,9 +785,16 @@ export class SsdTier implements LowerTier {
     for (const gone of partner === 0 ? [row] : [row, partner]) {
       this.counters[why]++;
       if (why === "evicted") this.counters.evictedBytes += this.#index.length(gone);
+      this.#noteDeparture(gone, why);
       if (this.#loader.progress.done) this.#index.remove(gone);
       else this.#index.setState(gone, rowState.gone);
     }
+  }
+
+  #noteDeparture(row: number, why: "evicted" | "expired"): void {
+    const key = this.key(row);
+    const keyspace = this.keyspace(row);
+    this.departures?.record(key, 0, key.length, keyspace, this.name, why, this.idleMs(row));
   }
 
   #partnerOf(row: number): number {
