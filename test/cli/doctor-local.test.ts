@@ -108,6 +108,10 @@ const ssd = {
   load: { segments: 10, segmentsDone: 10, records: 1, done: true },
 } as TierSnapshot;
 
+type Remotes = NonNullable<Snapshot["remotes"]>;
+
+const remotes = (...some: object[]) => ({ remotes: some as unknown as Remotes });
+
 function keepwarm(changes: Partial<Snapshot>): Record<string, string> {
   const found = new Findings("server");
   checkKeepwarm(
@@ -140,10 +144,11 @@ test("a Keepwarm server: loading, alarm, pressure, refused clients, remote store
   expect(keepwarm({ clients: { connected: 1, max: 1, rejected: 2 } })).toMatchObject({
     clients: "hint",
   });
-  const remote = { name: "valkey", dropped: 1, failedWrites: 0 };
-  expect(
-    keepwarm({ remotes: [remote] as unknown as NonNullable<Snapshot["remotes"]> }),
-  ).toMatchObject({ remote: "hint" });
+  const remote = { name: "valkey", dropped: 0, failedWrites: 0, store: { servers: [] } };
+  expect(keepwarm(remotes(remote))).toMatchObject({ remote: "ok" });
+  expect(keepwarm(remotes({ ...remote, dropped: 1 }))).toMatchObject({ remote: "hint" });
+  const servers = [{ url: "redis://h:1", breaker: "open", connections: 0, lastError: "gone" }];
+  expect(keepwarm(remotes({ ...remote, store: { servers } }))).toMatchObject({ remote: "problem" });
 });
 
 test("CLUSTER NODES: flags, slots that move, hosts that a node does not know", () => {

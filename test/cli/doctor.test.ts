@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -180,6 +182,23 @@ test("a port where nobody listens, and a server that says nothing", async () => 
   process.kill(server.pid, "SIGCONT");
 });
 
+test.each([
+  ["closes at once", (socket: Socket) => socket.end(), "reach"],
+  ["speaks HTTP", (socket: Socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"), "reach"],
+  ["answers nonsense for ever", (socket: Socket) => socket.write("+PONG\r\n".repeat(9)), "reach"],
+])("a server that %s is a problem, soon", async (_, behave, check) => {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => behave(socket));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const report = await examine([`redis://127.0.0.1:${port}`, "--timeout", "300ms"]);
+  expect(report.code).toBe(1);
+  expect(finding(report, check, "problem").fix).toBeDefined();
+});
+
 test("passwords: missing, wrong, needless, and from the environment", async () => {
   const server = await redis(...well, "--requirepass", "secret");
   const { port } = server;
@@ -306,6 +325,12 @@ test("a cluster: every node, coverage, slots without a node, primaries without a
   expect(finding(report, "replicas").level).toBe("hint");
   expect(levels(report).filter((level) => level === "ok block")).toHaveLength(3);
 
+  const tagged = await examine([`${cluster.url}?prefix={kw}`]);
+  expect(tagged.code).toBe(0);
+  expect(
+    tagged.findings.filter(({ what }) => what.includes("no names that begin with")),
+  ).toHaveLength(2);
+
   await everywhere("cluster-require-full-coverage", "yes");
   const [first] = cluster.primaries;
   await withConnection(first.url, (connection) =>
@@ -323,7 +348,7 @@ test("a cluster: every node, coverage, slots without a node, primaries without a
   expect(finding(torn, "full coverage").level).toBe("hint");
 
   const single = await examine([`redis://127.0.0.1:${cluster.primaries[1].port}`]);
-  expect(single.code).toBe(1);
+  expect(finding(single, "role", "problem").fix).toContain("redis-cluster://");
   const notCluster = await redis(...well);
   const wrong = await examine([`redis-cluster://127.0.0.1:${notCluster.port}`]);
   expect(finding(wrong, "reach").fix).toContain("cluster mode");

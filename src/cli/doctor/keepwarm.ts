@@ -1,5 +1,6 @@
 import { formatBytes, formatCount, formatRatio } from "../../util/units.ts";
 import { version } from "../../util/version.ts";
+import { serversOf } from "../server/remote-facts.ts";
 import { isOnDisk, type Snapshot } from "../server/snapshot.ts";
 import type { Findings } from "./finding.ts";
 
@@ -28,13 +29,27 @@ export function checkKeepwarm(snapshot: Snapshot, found: Findings): void {
   }
   checkPressure(snapshot, found);
   checkClients(snapshot, found);
-  for (const remote of snapshot.remotes ?? [])
-    if (remote.dropped + remote.failedWrites > 0)
+  checkRemotes(snapshot, found);
+}
+
+function checkRemotes({ remotes = [] }: Snapshot, found: Findings): void {
+  for (const remote of remotes) {
+    const { name, dropped, failedWrites } = remote;
+    const silent = serversOf(remote).filter(({ breaker }) => breaker === "open");
+    for (const { url, lastError } of silent)
+      found.problem(
+        "remote",
+        `its store ${url} does not answer: ${lastError ?? "no reason known"}`,
+        `\`keepwarm doctor ${url}\` on that machine tells more.`,
+      );
+    if (dropped + failedWrites > 0)
       found.hint(
         "remote",
-        `${formatCount(remote.dropped)} writes to ${remote.name} were dropped and ${formatCount(remote.failedWrites)} failed`,
+        `${formatCount(dropped)} writes to its store ${name} were dropped and ${formatCount(failedWrites)} failed`,
         "Run `keepwarm doctor` with the URL of that store.",
       );
+    else if (silent.length === 0) found.ok("remote", `${name}: all writes arrive`);
+  }
 }
 
 function checkVersion({ version: theirs }: Snapshot, found: Findings): void {

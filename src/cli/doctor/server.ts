@@ -1,5 +1,7 @@
 import type { RespConnection } from "../../backends/valkey/connection.ts";
 import { replyOf } from "../../backends/valkey/reply-failure.ts";
+import { replyText } from "../../wire/resp/reply.ts";
+import { parseInfo } from "../server/info.ts";
 import { type Snapshot, takeSnapshot } from "../server/snapshot.ts";
 import { Findings } from "./finding.ts";
 import { checkKeepwarm } from "./keepwarm.ts";
@@ -28,9 +30,15 @@ export async function examineServer(
   if (connection === undefined) return found;
   checkExposure(target, found);
   try {
-    const isKeepwarm = await checkItself(connection, target, role, found);
+    await checkItself(connection, target, role, found);
     const { prefix } = target.settings;
-    if (role === "primary" || isKeepwarm) await tryServer(connection, found, { prefix, holds });
+    if (holds === undefined && (await isOneOfMany(connection)))
+      found.problem(
+        "role",
+        "is one node of a cluster: blocks of all other nodes are misses",
+        `Write \`redis-cluster://\` before its address.`,
+      );
+    else if (role === "primary") await tryServer(connection, found, { prefix, holds });
   } catch (error) {
     if (target.signal.aborted) throw error;
     found.problem(
@@ -44,17 +52,16 @@ export async function examineServer(
   return found;
 }
 
-/** Whether it is a Keepwarm server. */
 async function checkItself(
   connection: RespConnection,
   { settings, valueBytes }: Target,
   role: ServerExpectation["role"],
   found: Findings,
-): Promise<boolean> {
+): Promise<void> {
   const snapshot = await snapshotIfTold(connection);
   if (snapshot?.product === "keepwarm") {
     checkKeepwarm(snapshot, found);
-    return true;
+    return;
   }
   const facts = await readFacts(connection);
   if (facts.info.size === 0)
@@ -70,7 +77,17 @@ async function checkItself(
     checkPersistence(facts, found);
     checkLimits(facts, found, valueBytes);
   }
-  return false;
+}
+
+/** Whether it shares the keys with others; a cluster of one can be used like a server. */
+async function isOneOfMany(connection: RespConnection): Promise<boolean> {
+  try {
+    const info = parseInfo(replyText(await connection.command(["CLUSTER", "INFO"])) ?? "");
+    return Number(info.get("cluster_size")) > 1;
+  } catch (error) {
+    if (replyOf(error) === undefined) throw error;
+    return false;
+  }
 }
 
 async function snapshotIfTold(connection: RespConnection): Promise<Snapshot | undefined> {

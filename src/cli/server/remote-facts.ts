@@ -17,8 +17,7 @@ interface StoreServers {
 /** A store on another machine for people: names and values. */
 export function remoteFacts(remote: RemoteStats, paint: Paint): Fact[] {
   const { hits, misses, dropped, failedWrites } = remote;
-  const store = remote.store as StoreServers;
-  const servers = store.servers ?? (store.server === undefined ? [] : [store.server]);
+  const servers = serversOf(remote);
   return [
     ["remote", remote.name],
     ["hits", `${formatRatio(hits, hits + misses)} of ${formatCount(hits + misses)}`],
@@ -30,6 +29,12 @@ export function remoteFacts(remote: RemoteStats, paint: Paint): Fact[] {
     ["nodes", servers.length === 0 ? paint("red", "none known yet") : undefined],
     ...servers.map((server): Fact => ["node", nodeText(server, paint)]),
   ];
+}
+
+/** The servers of a store on another machine, as far as they are known. */
+export function serversOf({ store }: RemoteStats): readonly Server[] {
+  const { servers, server } = store as StoreServers;
+  return servers ?? (server === undefined ? [] : [server]);
 }
 
 function nodeText({ url, breaker, connections, lastError }: Server, paint: Paint): string {
