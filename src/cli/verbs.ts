@@ -70,14 +70,14 @@ export const verbs: readonly VerbEntry[] = [
     load: () => import("./commands/keys.ts"),
   },
   {
-    name: "explain",
-    summary: "which chunk of a prompt is missing, and why",
-    load: () => import("./commands/explain.ts"),
-  },
-  {
     name: "lookup",
     summary: "how much of a prompt is there, and in which tier",
     load: () => import("./commands/lookup.ts"),
+  },
+  {
+    name: "explain",
+    summary: "which chunk of a prompt is missing, and why",
+    load: () => import("./commands/explain.ts"),
   },
   {
     name: "ssd",

@@ -119,6 +119,7 @@ test("KW.STATS is JSON with the figures of this server", async () => {
         inflightBytes: expect.any(Number),
       },
     ],
+    remotes: [],
     clients: { connected: 1, max: 7, rejected: 0 },
     traffic: { commands: 5, bytesIn: expect.any(Number), bytesOut: expect.any(Number) },
     keyspace: { hits: 1, misses: 1 },

@@ -78,6 +78,7 @@ export class RamTier {
   #expiring = 0;
   #sweepCursor = 1;
   readonly #keep: (entry: number) => boolean;
+  readonly #keepEntry: (entry: number) => boolean;
 
   constructor(options: RamTierOptions) {
     if (!(options.capacityBytes >= MIN_CAPACITY_BYTES))
@@ -97,6 +98,7 @@ export class RamTier {
     this.#maxBlocks = options.maxBlocks ?? 0;
     this.graceMs = options.graceMs ?? 2000;
     this.#keep = (entry) => this.#mustStay(entry);
+    this.#keepEntry = (entry) => this.#isSafe(entry);
   }
 
   get policy(): PolicyName {
@@ -348,7 +350,7 @@ export class RamTier {
   /** @param count - 0 for no limit. */
   setMaxBlocks(count: number): void {
     this.#maxBlocks = count;
-    while (count > 0 && this.entries.count > count) if (!this.#evictOne()) return;
+    while (count > 0 && this.entries.count > count) if (!this.#evictOne(this.#keepEntry)) return;
   }
 
   /** Changes the policy; what is stored enters the new one in the old one's order. */
@@ -383,13 +385,17 @@ export class RamTier {
     return true;
   }
 
+  /** Whether evicting the entry is forbidden, or would free no memory because somebody holds it. */
   #mustStay(entry: number): boolean {
+    return this.#isSafe(entry) || this.slots.references(this.entries.slot(entry)) > 1;
+  }
+
+  #isSafe(entry: number): boolean {
     const partner = this.entries.partner(entry);
     const isPinned = this.entries.pinned(entry) || (partner !== 0 && this.entries.pinned(partner));
     return (
       (isPinned && !this.#isKept(entry, partner)) ||
-      this.entries.protectedUntil(entry) > this.#tick() ||
-      this.slots.references(this.entries.slot(entry)) > 1
+      this.entries.protectedUntil(entry) > this.#tick()
     );
   }
 
@@ -402,12 +408,12 @@ export class RamTier {
 
   #makeRoomForOne(): boolean {
     while (this.#maxBlocks > 0 && this.entries.count >= this.#maxBlocks)
-      if (!this.#evictOne()) return false;
+      if (!this.#evictOne(this.#keepEntry)) return false;
     return true;
   }
 
-  #evictOne(): boolean {
-    const entry = this.#policy.evict(this.#keep);
+  #evictOne(keep: (entry: number) => boolean = this.#keep): boolean {
+    const entry = this.#policy.evict(keep);
     if (entry === 0) return false;
     const partner = this.entries.partner(entry);
     this.#countEviction(entry);

@@ -119,6 +119,8 @@ export class SsdTier implements LowerTier {
   /** Memory for values on their way between segments. */
   readonly #moving: Staging;
   readonly #openedAt = new Map<number, number>();
+  /** RAM slots of values that are not on the disk yet, by row: they can be read from there. */
+  readonly #unwritten = new Map<number, { readonly slot: number; readonly version: number }>();
   readonly #sweeper: NodeJS.Timeout;
   #loading: Promise<void> = Promise.resolve();
   #lastVersion: number;
@@ -267,7 +269,7 @@ export class SsdTier implements LowerTier {
 
   find(key: Uint8Array, start: number, end: number, keyspace: number): number {
     const row = this.#index.locate(key, start, end, keyspace);
-    if (row === 0 || !this.#index.isStored(row)) return 0;
+    if (row === 0 || !this.isPresent(row)) return 0;
     if (!this.#hasExpired(row)) return row;
     this.#evict(row, "expired");
     return 0;
@@ -279,7 +281,7 @@ export class SsdTier implements LowerTier {
   }
 
   isPresent(row: number): boolean {
-    return this.#index.isPresent(row) && this.#index.isStored(row);
+    return this.#isStored(row) || this.#unwrittenSlot(row) !== 0;
   }
 
   keyspace(row: number): number {
@@ -366,6 +368,7 @@ export class SsdTier implements LowerTier {
 
   write(ram: RamTier, slot: number, keyspace: number, expiresAt: number): void {
     const { slots } = ram;
+    let row = 0;
     const key = slots.key(slot);
     slots.retain(slot);
     const value = slots.value(slot);
@@ -374,9 +377,13 @@ export class SsdTier implements LowerTier {
       value,
       pages,
       offset: pages === undefined ? 0 : value.byteOffset - pages.byteOffset,
-      release: () => void slots.release(slot),
+      release: () => {
+        if (this.#unwritten.get(row)?.slot === slot) this.#unwritten.delete(row);
+        slots.release(slot);
+      },
     };
-    const row = this.put(key, keyspace, expiresAt, source);
+    row = this.put(key, keyspace, expiresAt, source);
+    if (row !== 0) this.#unwritten.set(row, { slot, version: this.#index.version(row) });
     if (row !== 0) this.#index.setInRam(row, true);
   }
 
@@ -449,6 +456,15 @@ export class SsdTier implements LowerTier {
     const { slots } = ram;
     const length = index.length(row);
     const keyLength = index.keyLength(row);
+    const unwritten = this.#unwrittenSlot(row);
+    if (unwritten !== 0) {
+      const slot = Math.max(0, ram.reserve(length, keyLength));
+      if (slot === 0) return 0;
+      slots.value(unwritten).copy(slots.piece(slot), slots.valueOffset(slot));
+      this.counters.hits++;
+      this.counters.hitBytes += length;
+      return slot;
+    }
     const offset = index.position(row) % PAGE_BYTES;
     if (length >= DIRECT_READ_BYTES && offset >= SLOT_PREFIX_BYTES) {
       const slot = ram.reserve(length + offset - SLOT_PREFIX_BYTES, keyLength);
@@ -725,7 +741,7 @@ export class SsdTier implements LowerTier {
   #stillMoves(item: LogItem): LogItem | undefined {
     const index = this.#index;
     const { row, version, movedFrom } = item;
-    if (!this.isPresent(row) || index.version(row) !== version || index.segment(row) !== movedFrom)
+    if (!this.#isStored(row) || index.version(row) !== version || index.segment(row) !== movedFrom)
       return undefined;
     const flags = index.isPinned(row) ? recordFlag.pinned : 0;
     return { ...item, expiresAt: index.expiresAt(row), flags };
@@ -797,6 +813,20 @@ export class SsdTier implements LowerTier {
     this.departures?.record(key, 0, key.length, keyspace, this.name, why, this.idleMs(row));
   }
 
+  /** Whether the row's value is on the disk. */
+  #isStored(row: number): boolean {
+    return this.#index.isPresent(row) && this.#index.isStored(row);
+  }
+
+  /** The RAM slot that the row's value is being written from, or 0. */
+  #unwrittenSlot(row: number): number {
+    const unwritten = this.#unwritten.get(row);
+    const index = this.#index;
+    const isValid =
+      unwritten !== undefined && index.isPresent(row) && index.version(row) === unwritten.version;
+    return isValid && index.state(row) === rowState.pending ? unwritten.slot : 0;
+  }
+
   #partnerOf(row: number): number {
     const index = this.#index;
     const key = index.key(row);
@@ -812,7 +842,7 @@ export class SsdTier implements LowerTier {
   /** Moves values to the active segment, all in one write if they fit one. */
   async #move(rows: readonly number[]): Promise<void> {
     const index = this.#index;
-    const present = rows.filter((row) => this.isPresent(row));
+    const present = rows.filter((row) => this.#isStored(row));
     const pagesOf = (row: number): number =>
       Math.max(1, pagesFor((index.position(row) % PAGE_BYTES) + index.length(row)));
     const versions = present.map((row) => index.version(row));
@@ -821,7 +851,7 @@ export class SsdTier implements LowerTier {
     try {
       let at = 0;
       const reads = present.flatMap((row, i) => {
-        if (!this.isPresent(row) || index.version(row) !== versions[i]) return [];
+        if (!this.#isStored(row) || index.version(row) !== versions[i]) return [];
         const memory = run.memory.subarray(at, at + pagesOf(row) * PAGE_BYTES);
         at += memory.length;
         return [this.#readToMove(row, memory)];
@@ -863,7 +893,7 @@ export class SsdTier implements LowerTier {
   /** Whether the row is still what was read. */
   #mayMove({ row, from, version }: Moving): boolean {
     const index = this.#index;
-    return this.isPresent(row) && index.version(row) === version && index.segment(row) === from;
+    return this.#isStored(row) && index.version(row) === version && index.segment(row) === from;
   }
 
   #appendMoved(moving: Moving | undefined): Promise<void> | undefined {
