@@ -15,15 +15,15 @@ const openLm: Open = async (url) => {
   return new LmStore(url);
 };
 
+const engines = ["redis", "valkey", "keepwarm"];
+const valkeySchemes = [
+  ...engines.flatMap((name) => [name, `${name}s`, `${name}-sentinel`, `${name}-cluster`]),
+  ...engines.flatMap((name) => [`${name}s-sentinel`, `${name}s-cluster`]),
+  "unix",
+];
+
 const stores: Readonly<Record<string, Open>> = {
-  redis: openValkey,
-  rediss: openValkey,
-  "redis-sentinel": openValkey,
-  "redis-cluster": openValkey,
-  valkey: openValkey,
-  valkeys: openValkey,
-  "valkey-cluster": openValkey,
-  unix: openValkey,
+  ...Object.fromEntries(valkeySchemes.map((scheme) => [scheme, openValkey])),
   lm: openLm,
 };
 
@@ -36,14 +36,23 @@ const planned: Readonly<Record<string, string>> = {
   file: "files",
 };
 
-/** Schemes of URLs that {@link openStore} takes. */
-export const storeSchemes: readonly string[] = Object.keys(stores);
+/** What to say of the schemes that {@link openStore} takes; the names mean the same, s is TLS. */
+const offered = [
+  "redis",
+  "rediss",
+  "redis-sentinel",
+  "redis-cluster",
+  "valkey",
+  "valkeys",
+  "unix",
+  "lm",
+];
 
 /** Why no store can be opened for a URL, or `undefined`. */
 export function storeProblem(url: string): { message: string; remedy: string } | undefined {
   const scheme = schemeOf(url);
   if (scheme !== undefined && Object.hasOwn(stores, scheme)) return undefined;
-  const remedy = `Use one of ${storeSchemes.map((name) => `${name}://`).join(", ")}.`;
+  const remedy = `Use one of ${offered.map((name) => `${name}://`).join(", ")}.`;
   if (scheme !== undefined && Object.hasOwn(planned, scheme))
     return { message: `${scheme}:// (${planned[scheme]}) is not in this version yet`, remedy };
   return {

@@ -164,12 +164,12 @@ describe("problems name the place, the setting and the way out", () => {
     [
       "a remote store that is yet to come",
       "remote: [infinistore://a]\n",
-      "keepwarm.yaml:1:10: remote.0: infinistore:// (InfiniStore) is not in this version yet. Use one of redis://, rediss://, redis-sentinel://, redis-cluster://, valkey://, valkeys://, valkey-cluster://, unix://, lm://.",
+      "keepwarm.yaml:1:10: remote.0: infinistore:// (InfiniStore) is not in this version yet. Use one of redis://, rediss://, redis-sentinel://, redis-cluster://, valkey://, valkeys://, unix://, lm://.",
     ],
     [
       "a remote store that nobody knows",
       "remote: [valkey://a, gopher://b]\n",
-      "keepwarm.yaml:1:22: remote.1: gopher:// names no store that Keepwarm knows. Use one of redis://, rediss://, redis-sentinel://, redis-cluster://, valkey://, valkeys://, valkey-cluster://, unix://, lm://.",
+      "keepwarm.yaml:1:22: remote.1: gopher:// names no store that Keepwarm knows. Use one of redis://, rediss://, redis-sentinel://, redis-cluster://, valkey://, valkeys://, unix://, lm://.",
     ],
     ["a list at the top", "- 1\n", "keepwarm.yaml:1:1: must be a mapping of settings"],
   ])("%s", (_, text, expected) => {

@@ -75,7 +75,7 @@ test.each(readings)(
     await expect.poll(() => lower.readsWaiting).toBe(reads);
     expect(await other.ask("PING")).toBe("PONG");
     expect(await other.ask("INFO", "clients")).toContain("blocked_clients:1\r\n");
-  expect(await other.ask("CLIENT", "LIST")).toContain(" flags=b ");
+    expect(await other.ask("CLIENT", "LIST")).toContain(" flags=b ");
     lower.finishReads();
     expect(asText(await client.reply())).toEqual(reply);
     expect(await client.reply()).toBe("PONG");

@@ -5,7 +5,7 @@ import { hashKey } from "../key-hash.ts";
 import { KeyMemory } from "./key-memory.ts";
 
 /** Bytes of a row here and in its hash table, beside its key. */
-export const INDEX_ROW_BYTES: number = HashRows.ROW_BYTES + 4 * 4 + 2 * 2 + 3 * 8 + 3;
+const INDEX_ROW_BYTES: number = HashRows.ROW_BYTES + 4 * 4 + 2 * 2 + 3 * 8 + 3;
 
 /** What a row is. */
 export const rowState = {

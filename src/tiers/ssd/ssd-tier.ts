@@ -30,7 +30,7 @@ export interface SsdTierOptions {
   readonly directory: string;
   /** All that the tier may take on the disk, in bytes. At least four segments. */
   readonly capacityBytes: number;
-  /** Bytes of a segment file, in a new directory. Default: see {@link defaultSegmentBytes}. */
+  /** Bytes of a segment file, in a new directory. Default: a 64th of the capacity, or what blocks of 64 MiB need. */
   readonly segmentBytes?: number;
   /** Most blocks. Default 0: as many as fit. */
   readonly maxBlocks?: number;
@@ -81,7 +81,7 @@ interface Moving {
 }
 
 /** A 64th of the capacity, but room for blocks of 64 MiB where the capacity allows it. */
-export function defaultSegmentBytes(capacityBytes: number): number {
+function defaultSegmentBytes(capacityBytes: number): number {
   const wanted = Math.max(capacityBytes / 64, Math.min(128 * 1024 ** 2, capacityBytes / 16));
   const bytes = Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, wanted));
   return Math.floor(bytes / MIN_SEGMENT_BYTES) * MIN_SEGMENT_BYTES;
