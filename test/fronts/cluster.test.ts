@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { keySlot } from "../../src/fronts/resp/key-slot.ts";
+import { clusterSlot } from "../../src/keys/cluster-slot.ts";
 import { startFront } from "../support/front.ts";
 import { pairs } from "../support/raw-client.ts";
 
 const LAST_SLOT = 16_383;
 
-const slot = (key: string): number => keySlot(Buffer.from(key));
+const slot = (key: string): number => clusterSlot(Buffer.from(key));
 
 test("keys fall into the slots that Redis Cluster's specification says", () => {
   expect(slot("123456789")).toBe(0x31c3);

@@ -1,6 +1,6 @@
 import { connectAddress } from "../../backends/valkey/client.ts";
 import type { StoreSettings } from "../../backends/valkey/store-options.ts";
-import { clusterSlot, clusterSlots } from "../../backends/valkey/topology/cluster-slot.ts";
+import { clusterSlot, clusterSlots } from "../../keys/cluster-slot.ts";
 import { replyText } from "../../wire/resp/reply.ts";
 import { formatEndpoint } from "../../backends/valkey/store-url.ts";
 import { formatCount } from "../../util/units.ts";

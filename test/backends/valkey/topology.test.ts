@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { connectResp } from "../../../src/backends/valkey/client.ts";
-import { clusterSlot } from "../../../src/backends/valkey/topology/cluster-slot.ts";
+import { clusterSlot } from "../../../src/keys/cluster-slot.ts";
 import type { ValkeyStore } from "../../../src/backends/valkey/valkey-store.ts";
 import { startCluster, type RunningCluster } from "../../../src/testing/servers/cluster.ts";
 import { startRedisServer } from "../../../src/testing/servers/redis-server.ts";

@@ -5,7 +5,7 @@ import type { ValkeyNode } from "../node.ts";
 import type { TlsOptions } from "../read-socket.ts";
 import { formatEndpoint, type Endpoint } from "../store-url.ts";
 import type { RespAddress } from "../url.ts";
-import { clusterSlot, clusterSlots } from "./cluster-slot.ts";
+import { clusterSlot, clusterSlots } from "../../../keys/cluster-slot.ts";
 import { Refresher, settledBy } from "./refresher.ts";
 import { parseRedirection, parseSlotRanges, type SlotRange } from "./slot-ranges.ts";
 import type { Route, Topology } from "./topology.ts";

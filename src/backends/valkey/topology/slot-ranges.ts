@@ -1,5 +1,5 @@
 import { replyText, type Reply } from "../../../wire/resp/reply.ts";
-import { clusterSlots } from "./cluster-slot.ts";
+import { clusterSlots } from "../../../keys/cluster-slot.ts";
 import type { Endpoint } from "../store-url.ts";
 
 /** Slots in a row and the primary that holds them. */

@@ -1,6 +1,6 @@
 import type { Request } from "../../../wire/resp/request.ts";
 import type { CommandSpec } from "../command.ts";
-import { SLOTS, keySlot } from "../key-slot.ts";
+import { clusterSlot, clusterSlots } from "../../../keys/cluster-slot.ts";
 import type { Session } from "../session.ts";
 
 /** This one node owns all slots. */
@@ -13,8 +13,8 @@ function info({ reply }: Session): void {
     [
       "cluster_enabled:1",
       "cluster_state:ok",
-      `cluster_slots_assigned:${SLOTS}`,
-      `cluster_slots_ok:${SLOTS}`,
+      `cluster_slots_assigned:${clusterSlots}`,
+      `cluster_slots_ok:${clusterSlots}`,
       "cluster_slots_pfail:0",
       "cluster_slots_fail:0",
       "cluster_known_nodes:1",
@@ -32,7 +32,7 @@ function slots(session: Session): void {
   reply.array(1);
   reply.array(3);
   reply.integer(0);
-  reply.integer(SLOTS - 1);
+  reply.integer(clusterSlots - 1);
   reply.array(4);
   reply.bulk(host);
   reply.integer(port);
@@ -48,7 +48,7 @@ function shards(session: Session): void {
   reply.bulk("slots");
   reply.array(2);
   reply.integer(0);
-  reply.integer(SLOTS - 1);
+  reply.integer(clusterSlots - 1);
   reply.bulk("nodes");
   reply.array(1);
   const fields = {
@@ -75,12 +75,12 @@ const subCommands: Readonly<Record<string, (session: Session, request: Request) 
   nodes: (session) => {
     const { id, host, port } = node(session);
     session.reply.verbatim(
-      `${id} ${host}:${port}@${port + 10_000} myself,master - 0 0 1 connected 0-${SLOTS - 1}\n`,
+      `${id} ${host}:${port}@${port + 10_000} myself,master - 0 0 1 connected 0-${clusterSlots - 1}\n`,
     );
   },
   myid: (session) => session.reply.bulk(node(session).id),
   keyslot: (session, request) => {
-    if (request.argc === 3) session.reply.integer(keySlot(request.view(2)));
+    if (request.argc === 3) session.reply.integer(clusterSlot(request.view(2)));
     else session.reply.error("ERR wrong number of arguments for 'cluster|keyslot' command");
   },
 };

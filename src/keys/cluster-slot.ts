@@ -1,4 +1,4 @@
-/** Slots of a cluster. */
+/** Slots of a Redis or Valkey cluster. */
 export const clusterSlots = 16_384;
 
 const open = 0x7b;
@@ -11,7 +11,7 @@ const table = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** The slot of a key: of what stands between the first `{` and the next `}`, if anything does. */
+/** The cluster slot of a key: of what stands between the first `{` and the next `}`, if anything does. */
 export function clusterSlot(key: Uint8Array): number {
   const from = key.indexOf(open);
   const to = from < 0 ? -1 : key.indexOf(close, from + 1);
