@@ -248,7 +248,9 @@ function isAlive({ pid, started, host }: Partial<LockHolder>, renewedAt: number)
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // Dead, though nobody has collected it: a container's first process may never do.
+    return fields[0] === "Z" || fields[0] === "X" ? "dead" : fields[19];
   } catch {
     return "";
   }

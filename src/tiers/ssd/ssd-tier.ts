@@ -183,16 +183,12 @@ export class SsdTier implements LowerTier {
   static async open(options: SsdTierOptions): Promise<SsdTier> {
     const segmentBytes = options.segmentBytes ?? defaultSegmentBytes(options.capacityBytes);
     checkSegmentBytes(segmentBytes);
+    const before = await DataDirectory.read(options.directory);
+    refuseTooSmall(options.capacityBytes, before?.segmentBytes ?? segmentBytes);
     const directory = await DataDirectory.open(options.directory, segmentBytes);
     const kept = directory.superblock.segmentBytes;
     try {
       const count = Math.min(MAX_SEGMENTS, Math.floor(options.capacityBytes / kept));
-      if (count < MIN_SEGMENTS)
-        throw new KeepwarmError(
-          "CONFIG_INVALID",
-          `an SSD tier of ${formatBytes(options.capacityBytes)} is too small for segments of ${formatBytes(kept)}`,
-          { remedy: `Give it at least ${formatBytes(kept * MIN_SEGMENTS)}.` },
-        );
       const staging = new Staging(options.stagingBytes ?? 64 * 1024 ** 2);
       const frames = new Staging(FRAME_STAGING_BYTES);
       const run = await frames.take(1);
@@ -964,6 +960,16 @@ export class SsdTier implements LowerTier {
       },
     };
   }
+}
+
+/** Before anything is made: a directory keeps the segment size that it was made with. */
+function refuseTooSmall(capacityBytes: number, segmentBytes: number): void {
+  if (capacityBytes >= segmentBytes * MIN_SEGMENTS) return;
+  throw new KeepwarmError(
+    "CONFIG_INVALID",
+    `an SSD tier of ${formatBytes(capacityBytes)} is too small for segments of ${formatBytes(segmentBytes)}`,
+    { remedy: `Give it at least ${formatBytes(segmentBytes * MIN_SEGMENTS)}.` },
+  );
 }
 
 function checkSegmentBytes(bytes: number): void {
