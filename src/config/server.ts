@@ -183,13 +183,13 @@ async function listenLm(
   if (lm.port === "off") return undefined;
   if (auth.password !== undefined || auth.users.length > 0)
     logger.warn({}, "lm:// has no authentication: who reaches its port needs no password");
-  const { clients, valueBytes, outputBytes, idleMs, stallMs, roomWaitMs } = limits;
+  const { clients, valueBytes, outputBytes, idleMs, stallMs, roomWaitMs, tierWaitMs } = limits;
   return LmServer.listen({
     tiers,
     logger,
     host: lm.host,
     port: lm.port,
-    limits: { clients, valueBytes, outputBytes, idleMs, stallMs, roomWaitMs },
+    limits: { clients, valueBytes, outputBytes, idleMs, stallMs, roomWaitMs, tierWaitMs },
     openDoor: !isProtected,
   });
 }

@@ -40,6 +40,7 @@ export class LmConnection implements Reader, RequestReceiver {
   #unwritten = 0;
   /** A block on its way up for the request that waits for it, and whether it has come or can't. */
   #bringing: Bringing | undefined;
+  #bringingSince = 0;
   #hasCome = false;
   #closing = false;
   #finishing = false;
@@ -216,6 +217,7 @@ export class LmConnection implements Reader, RequestReceiver {
     const found = blocks.find(request);
     const mayCome = found === "below" ? isGet : found === "absent" && front.tiers.hasRemotes;
     if (mayCome && !this.#hasCome) {
+      this.#bringingSince = front.now();
       this.#bringing = blocks.bring(() => this.#afterBringing());
       return false;
     }
@@ -294,6 +296,11 @@ export class LmConnection implements Reader, RequestReceiver {
     if (this.#socket === undefined || !this.#decoder.suspended) return;
     this.#decoder.resume();
     if (this.#endTurn()) this.#socket?.resume();
+  }
+
+  /** Goes on without a block that the tiers below RAM owe for too long. */
+  giveUpLate(now: number, waitMs: number): void {
+    if (!this.#hasCome && now - this.#bringingSince >= waitMs) this.#afterBringing();
   }
 
   #afterBringing(): void {

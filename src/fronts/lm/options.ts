@@ -15,6 +15,8 @@ export interface LmLimits {
   readonly stallMs: number;
   /** How long a value may wait for memory that others still hold, in ms. Default 1000. */
   readonly roomWaitMs: number;
+  /** How long a GET may wait for a block from below RAM, in ms. Default 2000; then it is a miss. */
+  readonly tierWaitMs: number;
 }
 
 export const defaultLmLimits: LmLimits = {
@@ -24,6 +26,7 @@ export const defaultLmLimits: LmLimits = {
   idleMs: 0,
   stallMs: 30_000,
   roomWaitMs: 1000,
+  tierWaitMs: 2000,
 };
 
 export interface LmServerOptions {

@@ -111,6 +111,8 @@ export class LmServer {
     const { state } = this;
     this.#ticks++;
     state.retryWaiting();
+    for (const connection of state.connections)
+      connection.giveUpLate(state.now(), state.limits.tierWaitMs);
     if (this.#ticks % TICKS_PER_CLIENT_CHECK !== 0) return;
     const now = state.now();
     const { idleMs, stallMs } = state.limits;

@@ -144,6 +144,20 @@ test("two clients that want it wait for one read", async () => {
   expect(slow.reads).toHaveLength(0);
 });
 
+test("a block that does not come in time is a miss, and what comes late harms nobody", async () => {
+  const slow = new SlowTier();
+  const ram = new RamTier({ capacityBytes: 16 * MIB });
+  const tiers = new TierChain({ ram, lower: slow });
+  const front = await startLmFront({ tiers, limits: { tierWaitMs: 50 } });
+  slow.block(KEY, value);
+  const client = await front.client();
+  client.send(command.get, KEY);
+  await client.reply(400);
+  slow.endReads(true);
+  await client.hit(KEY, value);
+  expect(ram.fillingBytes).toBe(0);
+});
+
 test("a block that can't be read is a miss", async () => {
   const { front, slow } = await start();
   slow.block(KEY, value);
