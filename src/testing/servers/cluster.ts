@@ -24,6 +24,8 @@ export interface RunningCluster extends AsyncDisposable {
   readonly primaries: readonly RunningServer[];
   /** The replica at an index belongs to the primary there. */
   readonly replicas: readonly RunningServer[];
+  /** The slots that a primary holds now. */
+  slotsOf(primary: RunningServer): Promise<ReadonlySet<number>>;
   /** Moves a slot with its keys from one primary to another; `between` runs while it is half done. */
   migrate(
     slot: number,
@@ -80,6 +82,7 @@ export async function startCluster({
       url: `redis-cluster://${primaries.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
       primaries,
       replicas,
+      slotsOf,
       migrate: (slot, from, to, between) => migrate(slot, from, to, primaries, between),
       stop,
       [Symbol.asyncDispose]: stop,
@@ -140,6 +143,14 @@ async function isUp(server: RunningServer, primaries: number): Promise<boolean> 
     const ok = info.includes("cluster_state:ok") && info.includes(`cluster_size:${primaries}`);
     return ok && info.includes(`cluster_slots_assigned:${slots}`);
   });
+}
+
+async function slotsOf({ url, port }: RunningServer): Promise<ReadonlySet<number>> {
+  const rows = await withConnection(url, (connection) => connection.command(["CLUSTER", "SLOTS"]));
+  const held = new Set<number>();
+  for (const [from, to, [, holder]] of rows as [number, number, [Buffer, number]][])
+    for (let slot = from; slot <= to && holder === port; slot++) held.add(slot);
+  return held;
 }
 
 async function migrate(
