@@ -318,6 +318,23 @@ describe("config", () => {
     );
   });
 
+  test("show and check take the flags of serve, and judge LMCache's remote_url by them", async () => {
+    const lmcache = file("lmcache.yaml", "remote_url: redis://127.0.0.1:7000\n");
+    const flags = ["--lmcache-config", lmcache];
+    expect(await json(["config", "show", ...flags])).toMatchObject({
+      remote: ["redis://127.0.0.1:7000"],
+    });
+    const own = [...flags, "--resp-port", "7000"];
+    expect(await json(["config", "show", ...own])).toMatchObject({
+      remote: [],
+      resp: { port: 7000 },
+    });
+    const { err } = await run(["config", "show", ...own]);
+    expect(err).toMatch(/remote_url redis:\/\/127\.0\.0\.1:7000 is this server itself/);
+    expect((await run(["config", "check", ...own])).err).toMatch(/is this server itself/);
+    expect((await run(["config", "show", "--resp-port", "x"])).code).toBe(78);
+  });
+
   test("show tells values, origins and no passwords", async () => {
     const good = file("good.yaml", "ram: { size: 1GiB }\nauth: { password: hunter2 }\n");
     const env = { KEEPWARM_LOG_LEVEL: "warn" };

@@ -1,17 +1,17 @@
 import type { Command } from "commander";
+import type { FlagValues } from "../../config/flags.ts";
 import { ExitCode } from "../exit-code.ts";
 import { example, outputOptions } from "../options.ts";
 import type { OutputFlags } from "../output.ts";
+import { serveOptions, typedFlags } from "../serve-options.ts";
 import type { Bind, DefineVerb, VerbContext } from "../verb.ts";
 
-interface CheckFlags extends OutputFlags {
-  readonly lmcacheConfig?: string;
-}
-
-interface ConfigFlags extends CheckFlags {
-  readonly config?: string;
+interface ShowFlags extends OutputFlags {
   readonly origin?: boolean;
 }
+
+/** Written under the flags of `check` and `show`. */
+const alsoServeFlags = "\nFlags of `keepwarm serve` are taken as well, as that would take them.";
 
 export const define: DefineVerb = (command, bind) => {
   defineCheck(child(command, "check", "find what is wrong with a configuration"), bind);
@@ -26,21 +26,24 @@ function child(command: Command, name: string, summary: string): Command {
 
 function defineCheck(command: Command, bind: Bind): void {
   outputOptions(
-    command
-      .argument("[file]", "file to check (default: the one that serve would read)")
-      .option("--lmcache-config <file>", "LMCache's file to check as well"),
-  ).action(bind(check));
+    serveOptions(
+      command
+        .argument("[file]", "file to check (default: the one that serve would read)")
+        .option("--lmcache-config <file>", "LMCache's file to check as well"),
+      { hidden: true },
+    ),
+  ).action(
+    bind((context: VerbContext, flags: FlagValues, file?: string) =>
+      check(context, { ...typedFlags(command, flags), config: file }),
+    ),
+  );
+  command.addHelpText("after", alsoServeFlags);
   example(command, "keepwarm config check keepwarm.yaml");
 }
 
-async function check(
-  { io, out }: VerbContext,
-  { lmcacheConfig }: CheckFlags,
-  file?: string,
-): Promise<ExitCode> {
+async function check({ io, out }: VerbContext, flags: FlagValues): Promise<ExitCode> {
   const { checkConfig } = await import("../../config/load.ts");
   const { formatProblem } = await import("../../config/problem.ts");
-  const flags = { config: file, lmcacheConfig };
   const checked = checkConfig({ flags, env: io.env, cwd: io.cwd });
   const problems = checked.problems.map(({ origin, path, message, remedy }) => ({
     ...origin,
@@ -68,22 +71,38 @@ async function check(
 
 function defineShow(command: Command, bind: Bind): void {
   outputOptions(
-    command
-      .option("--config <file>", "file to read (default: KEEPWARM_CONFIG, else ./keepwarm.yaml)")
-      .option("--lmcache-config <file>", "LMCache's file to read as well")
-      .option("--origin", "tell where each value comes from"),
-  ).action(bind(show));
-  example(command, "keepwarm config show --origin");
+    serveOptions(
+      command
+        .option("--config <file>", "file to read (default: KEEPWARM_CONFIG, else ./keepwarm.yaml)")
+        .option("--lmcache-config <file>", "LMCache's file to read as well")
+        .option("--origin", "tell where each value comes from"),
+      { hidden: true },
+    ),
+  ).action(
+    bind((context: VerbContext, flags: ShowFlags & FlagValues) =>
+      show(context, flags, typedFlags(command, flags)),
+    ),
+  );
+  command.addHelpText("after", alsoServeFlags);
+  example(
+    command,
+    "keepwarm config show --origin",
+    "keepwarm config show --lmcache-config lmcache.yaml --resp-port 7000",
+  );
 }
 
-async function show({ io, out }: VerbContext, flags: ConfigFlags): Promise<ExitCode> {
+async function show(
+  { io, out }: VerbContext,
+  { origin: withOrigin }: ShowFlags,
+  flags: FlagValues,
+): Promise<ExitCode> {
   const { leaves } = await import("../../config/layers.ts");
   const { loadConfig } = await import("../../config/load.ts");
   const { defaultOrigin, formatOrigin } = await import("../../config/origin.ts");
   const { redact } = await import("../../config/redact.ts");
-  const { config: file, lmcacheConfig } = flags;
-  const loaded = loadConfig({ flags: { config: file, lmcacheConfig }, env: io.env, cwd: io.cwd });
+  const loaded = loadConfig({ flags, env: io.env, cwd: io.cwd });
   for (const warning of loaded.warnings) out.warn(warning);
+  for (const note of loaded.notes) out.note(note);
   const config = redact(loaded.config);
   const rows = [...leaves(config)].map(([path, value]) => {
     const origin = loaded.origins.get(path.join(".")) ?? defaultOrigin;
@@ -91,11 +110,11 @@ async function show({ io, out }: VerbContext, flags: ConfigFlags): Promise<ExitC
   });
   if (out.json)
     out.object(
-      flags.origin
+      withOrigin
         ? { config, origins: Object.fromEntries(rows.map(([path, , origin]) => [path, origin])) }
         : config,
     );
-  else if (flags.origin)
+  else if (withOrigin)
     out.text(out.table([{ title: "SETTING" }, { title: "VALUE" }, { title: "FROM" }], rows));
   else {
     const { stringify } = await import("yaml");

@@ -1,12 +1,12 @@
 import { once } from "node:events";
-import { Option } from "commander";
-import { serveFlags, type FlagValues } from "../../config/flags.ts";
+import type { FlagValues } from "../../config/flags.ts";
 import type { Config } from "../../config/schema.ts";
 import type { RunningServer } from "../../config/server.ts";
 import { formatBytes } from "../../util/units.ts";
 import { version } from "../../util/version.ts";
 import { ExitCode } from "../exit-code.ts";
 import { example, outputOptions } from "../options.ts";
+import { serveOptions, typedFlags } from "../serve-options.ts";
 import type { DefineVerb, VerbContext } from "../verb.ts";
 
 export const define: DefineVerb = (command, bind) => {
@@ -15,17 +15,10 @@ export const define: DefineVerb = (command, bind) => {
     "file to read (default: KEEPWARM_CONFIG, else ./keepwarm.yaml)",
   );
   command.option("--lmcache-config <file>", "LMCache's file to take memory, disk and policy from");
-  for (const { flag, help, repeatable, hidden } of serveFlags) {
-    const option = new Option(flag, help).hideHelp(hidden ?? false);
-    if (repeatable) option.argParser(collect);
-    command.addOption(option);
-  }
+  serveOptions(command);
   outputOptions(command).action(
     bind((context: VerbContext, options: FlagValues) =>
-      serve(
-        context,
-        given(options, (name) => command.getOptionValueSource(name) === "cli"),
-      ),
+      serve(context, typedFlags(command, options)),
     ),
   );
   example(
@@ -34,11 +27,6 @@ export const define: DefineVerb = (command, bind) => {
     "keepwarm serve --config keepwarm.yaml --json",
   );
 };
-
-/** Only what was typed: what commander itself fills in is no flag. */
-function given(options: FlagValues, typed: (name: string) => boolean): FlagValues {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => typed(name)));
-}
 
 async function serve({ io, out }: VerbContext, flags: FlagValues): Promise<ExitCode> {
   const { loadConfig } = await import("../../config/load.ts");
@@ -68,11 +56,6 @@ function stopRequest(interrupted: AbortSignal): AbortController {
   process.on("SIGTERM", signalled);
   interrupted.addEventListener("abort", signalled);
   return stop;
-}
-
-/** A flag that may be given several times. */
-function collect(value: string, before: unknown): string[] {
-  return Array.isArray(before) ? [...(before as string[]), value] : [value];
 }
 
 function announce(

@@ -1,13 +1,14 @@
 import type { Bringing } from "../../tiers/chain/bringing.ts";
 import type { TierChain } from "../../tiers/chain/tier-chain.ts";
 import { NO_ROOM, type RamTier, TOO_LARGE } from "../../tiers/ram/ram-tier.ts";
-import { KEY_FIELD_BYTES, METADATA_BYTES } from "../../wire/lm/header.ts";
+import { KEY_FIELD_BYTES, METADATA_BYTES, TWO_GROUPS_BYTES } from "../../wire/lm/header.ts";
 import type { Request } from "../../wire/lm/request.ts";
 
 const KV_BYTES = Buffer.from("kv_bytes");
 const METADATA = Buffer.from("metadata");
 const ENDING_BYTES = 8;
 const LINE_FEED = Buffer.from("\n");
+const NOTHING = Buffer.alloc(0);
 /** SELECT's first: what clients of Redis use unless told otherwise. */
 const KEYSPACE = 0;
 
@@ -46,9 +47,14 @@ export class LmBlocks {
   }
 
   /**
-   * Where the block is that a request names. One described by several groups counts as absent: the
-   * protocol's headers have room for one, and a client would misread the value.
+   * Whether the block found here has several groups of layers, each with a dtype and a shape of its own.
+   * Headers have room for one: such a value goes out as the bytes that it is.
    */
+  get hasSeveralGroups(): boolean {
+    return this.#ram.slots.length(this.metadataSlot) >= TWO_GROUPS_BYTES;
+  }
+
+  /** Where the block is that a request names. */
   find(request: Request): Whereabouts {
     this.#setKey(request);
     this.#metadata = this.#place(METADATA);
@@ -58,7 +64,7 @@ export class LmBlocks {
     const { slots } = this.#ram;
     // Finding the second may have dropped the first, when both have expired.
     if (!this.#tiers.isPresent(metadata)) return "absent";
-    if (this.#tiers.length(metadata) !== METADATA_BYTES) return "absent";
+    if (this.#tiers.length(metadata) < METADATA_BYTES) return "absent";
     if (metadata < 0) return "below";
     const slot = this.metadataSlot;
     const described = slots.piece(slot).readInt32LE(slots.valueOffset(slot));
@@ -101,17 +107,28 @@ export class LmBlocks {
     const ram = this.#ram;
     this.#setKey(request);
     const nameLength = this.#keyLength + ENDING_BYTES;
-    const metadata = ram.reserve(METADATA_BYTES, nameLength);
+    const groups = this.#groupsOf(request);
+    const metadata = ram.reserve(METADATA_BYTES + groups.length, nameLength);
     if (metadata === NO_ROOM || metadata === TOO_LARGE) {
       ram.cancel(slot);
       return false;
     }
-    request.copyMetadata(ram.slots.piece(metadata), ram.slots.valueOffset(metadata));
+    const [piece, at] = [ram.slots.piece(metadata), ram.slots.valueOffset(metadata)];
+    request.copyMetadata(piece, at);
+    groups.copy(piece, at + METADATA_BYTES);
     if (ram.publish(slot, this.#nameOf(KV_BYTES), 0, nameLength, KEYSPACE, 0) === 0) {
       ram.cancel(metadata);
       return false;
     }
     return ram.publish(metadata, this.#nameOf(METADATA), 0, nameLength, KEYSPACE, 0) !== 0;
+  }
+
+  /** Drops the block that a request names because its new value found no room. */
+  lose(request: Request): void {
+    this.remove(request);
+    const end = this.#keyLength + ENDING_BYTES;
+    for (const ending of [KV_BYTES, METADATA])
+      this.#ram.departures?.record(this.#nameOf(ending), 0, end, KEYSPACE, "ram", "dropped", 0);
   }
 
   /** Drops the block that a request names. */
@@ -156,6 +173,21 @@ export class LmBlocks {
   #setKey(request: Request): void {
     this.#keyLength = request.keyEnd - request.keyStart;
     request.bytes.copy(this.#name, 0, request.keyStart, request.keyEnd);
+  }
+
+  /**
+   * What the header of a PUT had no room for: further groups, where metadata that came by `redis://` is
+   * there in RAM and says the same of the value as the header does.
+   */
+  #groupsOf(request: Request): Buffer {
+    const place = this.#place(METADATA);
+    if (place <= 0 || this.#tiers.length(place) < TWO_GROUPS_BYTES) return NOTHING;
+    const known = this.#ram.slots.value(this.#ram.entries.slot(place));
+    const header = Buffer.alloc(METADATA_BYTES);
+    request.copyMetadata(header, 0);
+    return header.equals(known.subarray(0, METADATA_BYTES))
+      ? Buffer.from(known.subarray(METADATA_BYTES))
+      : NOTHING;
   }
 
   #place(ending: Buffer): number {

@@ -3,7 +3,7 @@ import type { ReadMode, Reader } from "../../net/take-over.ts";
 import type { Bringing } from "../../tiers/chain/bringing.ts";
 import { NO_ROOM, TOO_LARGE } from "../../tiers/ram/ram-tier.ts";
 import { UNDEFINED_FORMAT, command, currentGeneration } from "../../wire/lm/header.ts";
-import { writeAnswer, writeHit, writeText } from "../../wire/lm/reply.ts";
+import { writeAnswer, writeBytes, writeHit } from "../../wire/lm/reply.ts";
 import type { Request } from "../../wire/lm/request.ts";
 import {
   type Answer,
@@ -147,7 +147,7 @@ export class LmConnection implements Reader, RequestReceiver {
       // An older value of the key must not be taken for the one that was lost.
       front.dropped++;
       front.ram.counters.rejected++;
-      front.blocks.remove(request);
+      front.blocks.lose(request);
     }
     return true;
   }
@@ -244,8 +244,10 @@ export class LmConnection implements Reader, RequestReceiver {
     const { valueSlot, metadataSlot } = blocks;
     const { slots } = tiers.ram;
     const header = this.#newHeader();
-    const from = slots.valueOffset(metadataSlot);
-    const length = writeHit(header, request.generation, slots.piece(metadataSlot), from);
+    const { generation } = request;
+    const length = blocks.hasSeveralGroups
+      ? writeBytes(header, generation, slots.length(valueSlot))
+      : writeHit(header, generation, slots.piece(metadataSlot), slots.valueOffset(metadataSlot));
     blocks.read(this.#bringing);
     if (slots.length(valueSlot) === 0) {
       this.#write(header.subarray(0, length), 0);
@@ -258,7 +260,7 @@ export class LmConnection implements Reader, RequestReceiver {
   #replyList(request: Request): void {
     const text = this.#front.blocks.list(MOST_LISTED_BYTES);
     const header = this.#newHeader();
-    const length = writeText(header, request.generation, text.length);
+    const length = writeBytes(header, request.generation, text.length);
     this.#writeBoth(header.subarray(0, length), text, 0);
   }
 

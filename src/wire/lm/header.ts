@@ -31,6 +31,9 @@ export const MAX_VALUE_BYTES: number = 2 ** 31 - 1;
  */
 export const METADATA_BYTES = 28;
 
+/** Metadata of two groups of layers: dtype and four sizes once more. */
+export const TWO_GROUPS_BYTES = 48;
+
 /** Memory formats of bytes without a shape: length 0 and this one cannot come from an engine. */
 export const UNDEFINED_FORMAT = 0;
 export const BINARY_BUFFER_FORMAT = 5;

@@ -26,8 +26,8 @@ export function writeHit(
   return generation.replyBytes;
 }
 
-/** Writes the header of a reply with `length` bytes that are no value, and returns its length. */
-export function writeText(target: Buffer, generation: Generation, length: number): number {
+/** Writes the header of a reply with `length` bytes of no dtype and shape, and returns its length. */
+export function writeBytes(target: Buffer, generation: Generation, length: number): number {
   writePlain(target, replyCode.success, length);
   target.writeInt32LE(BINARY_BUFFER_FORMAT, 8);
   target.writeInt32LE(0, 12);

@@ -4,7 +4,7 @@ import { TierChain } from "../../../src/tiers/chain/tier-chain.ts";
 import { RamTier } from "../../../src/tiers/ram/ram-tier.ts";
 import { command } from "../../../src/wire/lm/header.ts";
 import { pseudoRandomBytes } from "../../support/bytes.ts";
-import { golden, packMetadata } from "../../support/lm.ts";
+import { blob, golden, packMetadata } from "../../support/lm.ts";
 import { type LmFront, eventually, startLmFront } from "../../support/lm-front.ts";
 
 const KEY = "m@1@0@44ea817d9387da2c@bfloat16";
@@ -200,11 +200,17 @@ test("what is stored goes down, and what is removed is gone there too", async ()
   expect(ram.entries.count).toBe(0);
 });
 
-test("metadata below that describes several groups, or another length, is absent", async () => {
+test("a block of several groups comes up as bytes, one whose metadata has another length is absent", async () => {
   const { front, slow } = await start();
   slow.put(`${KEY}kv_bytes`, value);
-  slow.put(`${KEY}metadata`, packMetadata(MIB, golden, golden));
-  await (await front.client()).miss(KEY);
+  slow.put(`${KEY}metadata`, packMetadata(value.length, golden, golden));
+  const first = await front.client();
+  first.send(command.get, KEY);
+  await eventually(() => slow.reads.length).toBe(2);
+  slow.endReads(true);
+  await first.reply(200, value.length, blob(value.length));
+  expect((await first.raw.bytes(value.length)).equals(value)).toBe(true);
+  slow.reads.length = 0;
   slow.block("other", value);
   slow.rows.at(-1)!.value = packMetadata(5, golden);
   const client = await front.client();

@@ -114,18 +114,55 @@ describe("blocks that come one way and are read the other", () => {
     await lm.miss("other@1@0@1@half");
   });
 
-  test("are absent for lm:// when their metadata has several groups: its header has room for one", async () => {
+  test("of several groups go out by lm:// as bytes, since its header has room for one", async () => {
     const front = await startLmFront();
     const [lm, resp] = [await front.client(), await front.resp()];
-    const groups = packMetadata(64, golden, { format: 1, dtype: 2, shape: [1, 2, 3, 4] });
-    expect(groups).toHaveLength(48);
+    for (const groups of [2, 3, 7]) {
+      const value = pseudoRandomBytes(64 * groups, groups);
+      const others = Array.from({ length: groups - 1 }, (_, index) => ({
+        format: 1,
+        dtype: 2,
+        shape: [2, index + 1, 4, 2] as const,
+      }));
+      const metadata = packMetadata(value.length, golden, ...others);
+      expect(metadata).toHaveLength(8 + 20 * groups);
+      await resp.ask("SET", `${KEY}kv_bytes`, value);
+      await resp.ask("SET", `${KEY}metadata`, metadata);
+      expect(await lm.exists(KEY)).toBe(true);
+      await lm.hit(KEY, value, blob(value.length));
+      resp.send("GET", `${KEY}metadata`);
+      expect((await resp.reply()) as Buffer).toEqual(metadata);
+    }
+  });
+
+  test("keep further groups when lm:// stores what the first says of them", async () => {
+    const front = await startLmFront();
+    const [lm, resp] = [await front.client(), await front.resp()];
+    const second: Description = { format: 1, dtype: 2, shape: [2, 1, 4, 2] };
+    const metadata = packMetadata(64, golden, second);
     await resp.ask("SET", `${KEY}kv_bytes`, pseudoRandomBytes(64));
-    await resp.ask("SET", `${KEY}metadata`, groups);
-    await lm.miss(KEY);
+    await resp.ask("SET", `${KEY}metadata`, metadata, "PX", 60_000);
+    lm.put(KEY, pseudoRandomBytes(64, 2), golden);
+    await lm.hit(KEY, pseudoRandomBytes(64, 2), blob(64));
     resp.send("GET", `${KEY}metadata`);
-    expect((await resp.reply()) as Buffer).toEqual(groups);
-    lm.put(KEY, pseudoRandomBytes(64, 2));
-    await lm.hit(KEY, pseudoRandomBytes(64, 2));
+    expect((await resp.reply()) as Buffer).toEqual(metadata);
+    expect(await resp.ask("PTTL", `${KEY}metadata`)).toBe(-1);
+    lm.put(KEY, pseudoRandomBytes(64, 3), second);
+    await lm.hit(KEY, pseudoRandomBytes(64, 3), second);
+    resp.send("GET", `${KEY}metadata`);
+    expect((await resp.reply()) as Buffer).toEqual(packMetadata(64, second));
+  });
+
+  test("may have bytes behind their metadata, as LMCache lets them", async () => {
+    const front = await startLmFront();
+    const [lm, resp] = [await front.client(), await front.resp()];
+    await resp.ask("SET", `${KEY}kv_bytes`, pseudoRandomBytes(64));
+    await resp.ask(
+      "SET",
+      `${KEY}metadata`,
+      Buffer.concat([packMetadata(64, golden), Buffer.alloc(8)]),
+    );
+    await lm.hit(KEY, pseudoRandomBytes(64), golden);
   });
 
   test("leave together when their time is over", async () => {

@@ -2,6 +2,7 @@ import net from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { LmServer } from "../../../src/fronts/lm/server.ts";
 import { silentLogger } from "../../../src/observe/logger.ts";
+import { DepartureLog } from "../../../src/tiers/departure-log.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { TierChain } from "../../../src/tiers/chain/tier-chain.ts";
 import { RamTier } from "../../../src/tiers/ram/ram-tier.ts";
@@ -185,6 +186,7 @@ describe("limits", () => {
     const clock = new FakeClock();
     const front = await startLmFront({ limits: { roomWaitMs: 1000 } }, { clock });
     const { ram } = front;
+    ram.departures = new DepartureLog({ clock });
     const client = await front.client();
     for (let index = 0; index < 14; index++) client.put(`${KEY}${index}`, value);
     await client.settled();
@@ -208,6 +210,9 @@ describe("limits", () => {
     clock.advance(1500);
     await client.miss("dropped");
     expect(front.server.stats().dropped).toBe(1);
+    const resp = await front.resp();
+    const left = ["left", "ram", "dropped", clock.now(), 0];
+    expect(await resp.ask("KW.WHY", "droppedkv_bytes", "droppedmetadata")).toEqual([left, left]);
     for (const slot of held) ram.slots.release(slot);
     client.put("dropped", large);
     await client.hit("dropped", large);

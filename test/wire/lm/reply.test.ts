@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { currentGeneration, replyCode } from "../../../src/wire/lm/header.ts";
-import { writeAnswer, writeHit, writeText } from "../../../src/wire/lm/reply.ts";
+import { writeAnswer, writeBytes, writeHit } from "../../../src/wire/lm/reply.ts";
 import { blob, generations, golden, packMetadata, packReply } from "../../support/lm.ts";
 
 const target = Buffer.alloc(36, 0xff);
@@ -27,7 +27,7 @@ test.each(generations)("replies of the $name generation", (generation) => {
   expect(written(writeHit(target, generation, packMetadata(99, golden), 0))).toEqual(
     packReply(success, 99, golden, generation),
   );
-  expect(written(writeText(target, generation, 7))).toEqual(
+  expect(written(writeBytes(target, generation, 7))).toEqual(
     packReply(success, 7, blob(7), generation),
   );
 });
