@@ -1,9 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
+import { parseConfig } from "../../src/config/load.ts";
+import { startServer } from "../../src/config/server.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
+import { freePort } from "../../src/testing/servers/free-port.ts";
+import { startRedisServer } from "../../src/testing/servers/redis-server.ts";
+import { withConnection } from "../../src/testing/servers/with-connection.ts";
 import { DepartureLog } from "../../src/tiers/departure-log.ts";
 import { FakeLowerTier } from "../support/fake-lower-tier.ts";
 import { startFront } from "../support/front.ts";
@@ -363,6 +368,27 @@ describe("lookup", () => {
       "4 of 5 chunks: 2 in fake, 2 in ram",
     ]);
   });
+});
+
+test("stores on other machines are asked as well, and named when they do not answer", async () => {
+  const redis = await startRedisServer();
+  onTestFinished(async () => void (await redis.stop()));
+  const dead = `redis://127.0.0.1:${await freePort()}`;
+  const server = await startServer(
+    parseConfig({ resp: { port: 0 }, ram: { size: "16MiB" }, remote: [redis.url, dead] }),
+  );
+  onTestFinished(() => server.close());
+  const url = ["--url", server.listeners.resp];
+  const keys = await keysOf(...lmcache);
+  await withConnection(redis.url, async (connection) => {
+    for (const key of keys.slice(0, 3)) await connection.set(key, [Buffer.from("v")]);
+  });
+  const lookup = await cli(["lookup", ...url, "--json", ...lmcache]);
+  expect(lookup).toMatchObject({ code: 2, err: expect.stringContaining(`answer (${dead}`) });
+  expect(JSON.parse(lookup.out)).toMatchObject({ hitChunks: 3, tiers: { remote: 3 } });
+  const explained = await cli(["explain", ...url, "--json", ...lmcache]);
+  expect(explained).toMatchObject({ code: 2, err: expect.stringContaining("counts as missing") });
+  expect(JSON.parse(explained.out)).toMatchObject({ reason: "never-stored", diverges: 3 });
 });
 
 test("ls shows only what is asked for", async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
+import { RamStore } from "../../src/tiers/ram-store.ts";
 import { DepartureLog } from "../../src/tiers/departure-log.ts";
 import { FakeLowerTier } from "../support/fake-lower-tier.ts";
 import { startFront } from "../support/front.ts";
@@ -82,4 +83,40 @@ test("without a log KW.WHY only knows what is there", async () => {
   await client.ask("SET", "a", "v");
   await client.ask("DEL", "a");
   expect(await client.ask("KW.WHY", "a")).toEqual([["unknown", clock.now()]]);
+});
+
+test("KW.WHY and KW.WHERE ask other machines for what is nowhere here, and say when they do not answer", async () => {
+  const there = new RamStore({ capacityBytes: 1024 ** 2 });
+  await there.put([{ key: "theirs", value: Buffer.from("v") }]);
+  let silent = false;
+  const asked: number[] = [];
+  const store = new Proxy(there, {
+    get: (target, name) => {
+      if (name === "name") return "far";
+      if (name !== "has") return target[name as keyof RamStore] as unknown;
+      return (keys: readonly Uint8Array[]) => {
+        asked.push(keys.length);
+        return silent ? new Promise(() => {}) : target.has(keys);
+      };
+    },
+  });
+  const front = await startFront({ limits: { tierWaitMs: 50 } }, {}, { remotes: [store] });
+  const client = await front.client();
+  await client.ask("SET", "mine", "v");
+  expect(await client.ask("KW.WHERE", "theirs", "mine", "none")).toEqual([["far"], ["ram"], []]);
+  front.ram.departures = new DepartureLog();
+  const since = front.ram.departures.since;
+  expect(await client.ask("KW.WHY", "theirs", "mine", "none", "other")).toEqual([
+    ["present", "far"],
+    ["present", "ram"],
+    ["unknown", since],
+    ["unknown", since],
+  ]);
+  expect(front.ram.entries.count).toBe(1);
+  expect(asked).toEqual([2, 3]);
+  silent = true;
+  expect(await client.ask("KW.WHY", "late", "mine")).toEqual([
+    ["unknown", since, "unanswered"],
+    ["present", "ram"],
+  ]);
 });

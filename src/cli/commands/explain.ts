@@ -43,6 +43,8 @@ async function run(
     const { findChunks } = await import("../explain/finding.ts");
     const rich = await knowsWhy(connection);
     const findings = await findChunks(connection, chain.chunks, rich);
+    const { warnOfSilentRemotes } = await import("../explain/silent-remotes.ts");
+    if (rich) await warnOfSilentRemotes(connection, context.out, findings);
     const at = findings.findIndex(({ state }) => state !== "found");
     const lookup = { limit, signal: io.signal, seeds };
     const search =

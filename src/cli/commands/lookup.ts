@@ -30,7 +30,11 @@ async function run(
   const findings = await withServer(flags, io, async (connection) => {
     const { knowsWhy } = await import("../explain/fate.ts");
     const { findChunks } = await import("../explain/finding.ts");
-    return findChunks(connection, chain.chunks, await knowsWhy(connection));
+    const { warnOfSilentRemotes } = await import("../explain/silent-remotes.ts");
+    const rich = await knowsWhy(connection);
+    const found = await findChunks(connection, chain.chunks, rich);
+    if (rich) await warnOfSilentRemotes(connection, out, found);
+    return found;
   });
   const hits = prefixOf(findings);
   const { showKey } = await import("../render/key.ts");

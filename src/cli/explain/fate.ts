@@ -6,6 +6,12 @@ import { knowsCommand, replyCount } from "../server/snapshot.ts";
 /** What a server knows of a key. Times are milliseconds since 1970, by the server's clock. */
 export type Fate =
   | { readonly state: "present"; readonly tiers: readonly string[] }
+  | (Absence & {
+      /** Stores on other machines, which may have it, did not answer in time. */
+      readonly unanswered?: true;
+    });
+
+type Absence =
   | {
       readonly state: "left";
       readonly tier: string;
@@ -48,10 +54,19 @@ async function existence(connection: RespConnection, key: Buffer): Promise<Fate>
 
 function fateOf(reply: Reply): Fate {
   const [state, ...rest] = Array.isArray(reply) ? reply : [];
+  if (replyText(state) === "present")
+    return { state: "present", tiers: rest.map((tier) => replyText(tier) ?? "") };
+  const absence = absenceOf(replyText(state), rest);
+  return isUnanswered(rest.at(-1)) ? { ...absence, unanswered: true } : absence;
+}
+
+function isUnanswered(last: Reply | undefined): boolean {
+  return Buffer.isBuffer(last) && replyText(last) === "unanswered";
+}
+
+function absenceOf(state: string | undefined, rest: readonly Reply[]): Absence {
   const text = (index: number): string => replyText(rest[index]) ?? "";
-  switch (replyText(state)) {
-    case "present":
-      return { state: "present", tiers: rest.map((_, index) => text(index)) };
+  switch (state) {
     case "left":
       return {
         state: "left",

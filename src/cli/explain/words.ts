@@ -6,6 +6,13 @@ import type { Sighting } from "./search.ts";
 
 /** What became of a key, as the end of a sentence that begins with it. */
 export function fateInWords(fate: Fate, now: number): string {
+  const words = lastInWords(fate, now);
+  return fate.state !== "present" && fate.unanswered === true
+    ? `${words}; stores on other machines did not answer in time`
+    : words;
+}
+
+function lastInWords(fate: Fate, now: number): string {
   const ago = (at: number): string => `${formatDuration(Math.max(0, now - at))} ago`;
   switch (fate.state) {
     case "present":

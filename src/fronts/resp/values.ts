@@ -37,6 +37,18 @@ export function isElsewhere(
   return tiers.isElsewhere(request.bytes, start, end, keyspace, bringing);
 }
 
+/** The name of the store on another machine that has argument `index`, which is nowhere here. */
+export function elsewhere(session: Session, request: Request, index: number): string | undefined {
+  if (!isElsewhere(session, request, index)) return undefined;
+  const { remotes } = session.front.tiers;
+  return remotes.length === 1 ? remotes[0].store.name : "remote";
+}
+
+/** Whether stores on other machines were asked for something and have not answered in time. */
+export function wasUnanswered({ front }: Session): boolean {
+  return (front.bringing?.pending ?? 0) > 0;
+}
+
 /** The list or hash of argument `index`. */
 export function findCollection(
   { front, keyspace }: Session,

@@ -1,7 +1,7 @@
 import type { Request } from "../../../wire/resp/request.ts";
 import type { CommandSpec } from "../command.ts";
 import type { Session } from "../session.ts";
-import { findEntry, findPlace } from "../values.ts";
+import { elsewhere, findEntry, findPlace } from "../values.ts";
 
 /** What {@link CommandSpec.values} brought up is in RAM now; what was there is renewed. */
 function warm(session: Session, request: Request): void {
@@ -41,7 +41,10 @@ function setPinned(session: Session, request: Request, pinned: boolean): void {
   reply.integer(changed);
 }
 
-/** For each key the tiers that have it, the nearest first, and `pinned` if it is. */
+/**
+ * For each key the tiers that have it, the nearest first, and `pinned` if it is; for one that is nowhere
+ * here the store on another machine that has it.
+ */
 function where(session: Session, request: Request): void {
   const { keyspace, front } = session;
   const { tiers, reply } = front;
@@ -55,6 +58,8 @@ function where(session: Session, request: Request): void {
     if (row !== 0) words.push(tiers.lower!.name);
     const place = entry === 0 ? -row : entry;
     if (place !== 0 && tiers.isPinned(place)) words.push("pinned");
+    const remote = place === 0 ? elsewhere(session, request, index) : undefined;
+    if (remote !== undefined) words.push(remote);
     reply.array(words.length);
     for (const word of words) reply.bulk(word);
   }
@@ -97,6 +102,7 @@ export const tierCommands: readonly CommandSpec[] = [
     name: "kw.where",
     flags: ["readonly", "fast"],
     summary: "In which tiers each key is, the nearest first, and whether it is pinned.",
+    presence: (request) => request.argc - 1,
     run: where,
   },
 ];

@@ -1,7 +1,7 @@
 import type { Request } from "../../../wire/resp/request.ts";
 import type { CommandSpec } from "../command.ts";
 import type { Session } from "../session.ts";
-import { findCollection, findEntry } from "../values.ts";
+import { elsewhere, findCollection, findEntry, wasUnanswered } from "../values.ts";
 
 /** For each key where it is, or what is known of its leaving. */
 function why(session: Session, request: Request): void {
@@ -27,10 +27,19 @@ function whereIs(
   if (inRam || isBelow)
     return ["present", ...(inRam ? ["ram"] : []), ...(isBelow ? [tiers.lower!.name] : [])];
   const collection = findCollection(session, request, index);
-  return collection && ["present", collection.type];
+  if (collection !== undefined) return ["present", collection.type];
+  const remote = elsewhere(session, request, index);
+  return remote === undefined ? undefined : ["present", remote];
 }
 
+/** The last that is known of it; `unanswered` behind it when another machine may have it all the same. */
+
 function whyGone(session: Session, request: Request, index: number): (string | number)[] {
+  const known = lastKnown(session, request, index);
+  return wasUnanswered(session) ? [...known, "unanswered"] : known;
+}
+
+function lastKnown(session: Session, request: Request, index: number): (string | number)[] {
   const { front, keyspace } = session;
   const { departures } = front.ram;
   if (departures === undefined) return ["unknown", front.now()];
@@ -49,6 +58,7 @@ export const whyCommands: readonly CommandSpec[] = [
     keys: [1, -1, 1],
     flags: ["readonly", "fast"],
     summary: "Where each key is, or when and why it left, as far as that is remembered.",
+    presence: (request) => request.argc - 1,
     run: why,
   },
 ];
