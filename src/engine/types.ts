@@ -34,9 +34,9 @@ export interface KvEngineOptions {
   readonly deadlineMs?: number | undefined;
   /** Milliseconds for a store before what is left of it has failed. Default 30,000. */
   readonly storeDeadlineMs?: number | undefined;
-  /** Calls that are at work at once; others wait in order. Default 4. */
+  /** Calls that read, and calls that store, at work at once; others wait in order. Default 4 of each. */
   readonly concurrency?: number | undefined;
-  /** Calls that may wait; further ones are turned down at once. Default 1024. */
+  /** Calls of each kind that may wait; further ones are turned down at once. Default 1024. */
   readonly queueCalls?: number | undefined;
   /** Bytes that all stores under way may hold together; further ones wait. Default 256 MiB. */
   readonly queueBytes?: number | undefined;
