@@ -22,14 +22,18 @@ export class Slots {
     }
   }
 
-  /** The next value, as the tier takes it from a slot. */
-  source(release: () => void = () => undefined): ValueSource {
+  /**
+   * The next value, as the tier takes it from a slot.
+   *
+   * @param among how many values to take turns with: few that are written again and again stay in a cache
+   */
+  source(among: number = this.#slots.length): ValueSource {
     const { slots } = this.ram;
-    const slot = this.#slots[this.#next++ % this.#slots.length];
+    const slot = this.#slots[this.#next++ % Math.min(among, this.#slots.length)];
     const value = slots.value(slot);
     const pages = slots.hasPages(slot) ? slots.memory(slot) : undefined;
     const offset = pages === undefined ? 0 : value.byteOffset - pages.byteOffset;
-    return { value, pages, offset, release };
+    return { value, pages, offset, release: () => undefined };
   }
 
   /** A key that was not used before, as long as a hash in hex. */

@@ -1,6 +1,7 @@
+import { checksumOf } from "./checksum.ts";
 import { FRAME_HEADER_BYTES, MAX_FRAME_RECORDS, sealFrameHeader } from "./frame.ts";
 import { PAGE_BYTES, pagesFor } from "./layout.ts";
-import type { LogItem } from "./log-item.ts";
+import { type LogItem, recordOf } from "./log-item.ts";
 import { recordBytes, writeRecord } from "./record.ts";
 import type { Segment } from "./segment.ts";
 
@@ -64,35 +65,40 @@ export class FrameBuilder {
     return true;
   }
 
-  /**
-   * Writes header and small values into `staged`.
-   * @returns what to write, in order, and of each item where its value begins in the frame.
-   */
-  build(staged: Buffer, storeId: Buffer, generation: number): Layout {
-    const parts: Buffer[] = [staged];
-    const positions: number[] = [];
+  /** Whether every value has its checksum. */
+  get isHashed(): boolean {
+    return this.items.every(
+      ({ source, checksum }) => source === undefined || checksum !== undefined,
+    );
+  }
+
+  /** The pages of big values, in the order in which they follow the staged ones. */
+  images(): Buffer[] {
+    return this.items.flatMap(({ source }) =>
+      source?.pages === undefined ? [] : source.pages.subarray(0, imagePages(source) * PAGE_BYTES),
+    );
+  }
+
+  /** Writes header and small values into `staged`, making the checksums that are missing. */
+  build(staged: Buffer, storeId: Buffer, generation: number): void {
     let at = FRAME_HEADER_BYTES;
     let packedAt = this.headerPages * PAGE_BYTES;
     let imageAt = this.stagedPages * PAGE_BYTES;
     for (const item of this.items) {
       const { source } = item;
-      let position = 0;
       if (source !== undefined) {
+        item.checksum ??= checksumOf(source.value);
         if (source.pages === undefined) {
           packedAt = aligned(packedAt);
-          position = packedAt;
+          item.position = packedAt;
           source.value.copy(staged, packedAt);
           packedAt += source.value.length;
         } else {
-          const bytes = imagePages(source) * PAGE_BYTES;
-          position = imageAt + source.offset;
-          parts.push(source.pages.subarray(0, bytes));
-          imageAt += bytes;
+          item.position = imageAt + source.offset;
+          imageAt += imagePages(source) * PAGE_BYTES;
         }
       }
-      positions.push(position);
-      const valueLength = source?.value.length ?? 0;
-      at = writeRecord(staged, at, { ...item, valueLength, position }, item.key);
+      at = writeRecord(staged, at, recordOf(item, 0), item.key);
     }
     staged.fill(0, at, this.headerPages * PAGE_BYTES);
     sealFrameHeader(staged, storeId, {
@@ -101,13 +107,7 @@ export class FrameBuilder {
       generation,
       pages: this.pages,
     });
-    return { parts, positions };
   }
-}
-
-export interface Layout {
-  readonly parts: readonly Buffer[];
-  readonly positions: readonly number[];
 }
 
 function aligned(bytes: number): number {

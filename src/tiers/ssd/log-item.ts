@@ -1,3 +1,5 @@
+import type { RecordFields } from "./record.ts";
+
 /** Where a value that is to be written lies. */
 export interface ValueSource {
   /** The value's bytes. */
@@ -21,8 +23,8 @@ export interface LogItem {
   /** The index row that waits for the value; 0 if none does. */
   readonly row: number;
   readonly source: ValueSource | undefined;
-  /** Of the value, made when it is given: not for a whole frame at a time, which would hold up others. */
-  readonly checksum: bigint;
+  /** Of the value; `undefined`: made while the disk has the value already. */
+  checksum: bigint | undefined;
   /** Number of the segment that the value is moved from, or -1 for one that is new. */
   readonly movedFrom: number;
   /** Counts all items in the order in which they were given. */
@@ -30,4 +32,17 @@ export interface LogItem {
   /** Called when the item is written (true) or lost (false). */
   readonly done: ((written: boolean) => void) | undefined;
   attempts: number;
+  /** Where the value begins, in bytes from the begin of the frame that was made last with it. */
+  position: number;
+}
+
+/** What a frame's header says of the item, or, when the frame begins at `start`, its segment's footer. */
+export function recordOf(item: LogItem, start: number): Omit<RecordFields, "keyStart" | "keyEnd"> {
+  const { source } = item;
+  return {
+    ...item,
+    checksum: item.checksum ?? 0n,
+    valueLength: source?.value.length ?? 0,
+    position: source === undefined ? 0 : start + item.position,
+  };
 }

@@ -1,8 +1,8 @@
 import type { SettledOutcome } from "../chain/lower-tier.ts";
-import { FrameBuilder, type Layout } from "./frame-builder.ts";
+import { FrameBuilder } from "./frame-builder.ts";
 import type { Health } from "./health.ts";
 import { PAGE_BYTES } from "./layout.ts";
-import type { LogItem } from "./log-item.ts";
+import { type LogItem, recordOf } from "./log-item.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentSet } from "./segment-set.ts";
 import type { SsdCounters } from "./ssd-counters.ts";
@@ -40,7 +40,6 @@ interface Frame {
   readonly segment: Segment;
   readonly start: number;
   readonly items: readonly LogItem[];
-  readonly layout: Layout;
   readonly run: StagingRun;
   state: "writing" | "written" | "failed";
   error: unknown;
@@ -122,6 +121,11 @@ export class LogWriter {
       this.#building.length +
       this.#frames.reduce((sum, { items }) => sum + items.length, 0)
     );
+  }
+
+  /** Whether the disk has nothing of this writer to do, nor will have in this turn. */
+  get isIdle(): boolean {
+    return !this.#running && this.#frames.length === 0;
   }
 
   nextSequence(): number {
@@ -228,8 +232,8 @@ export class LogWriter {
     this.#gathering = undefined;
     if (this.#running) return;
     this.#running = true;
-    // In a turn of its own, so that what one request or batch stores goes in one frame.
-    setImmediate(() => void this.#run());
+    // Not at once, so that what one request or batch stores goes in one frame.
+    queueMicrotask(() => void this.#run());
   }
 
   async #run(): Promise<void> {
@@ -295,25 +299,34 @@ export class LogWriter {
       for (const item of builder.items.toReversed()) this.#putBack(item);
       return;
     }
-    const layout = builder.build(run.memory, this.#storeId, segment.generation);
     const start = segment.position;
-    const frame: Frame = {
-      segment,
-      start,
-      items: builder.items,
-      layout,
-      run,
-      state: "writing",
-      error: undefined,
-    };
+    const { items } = builder;
+    const frame: Frame = { segment, start, items, run, state: "writing", error: undefined };
+    const writing = this.#send(builder, frame);
     segment.place(builder.pages, builder.footerBytes);
     this.#frames.push(frame);
     this.#counters.writtenBytes += builder.pages * PAGE_BYTES;
     this.#counters.frames++;
-    segment.file.write(layout.parts, start).then(
+    writing.then(
       () => this.#wrote(frame, undefined),
       (error: unknown) => this.#wrote(frame, error ?? new Error("unknown error")),
     );
+  }
+
+  /** Has the frame written. When it resolves or rejects, nothing of it is under way any more. */
+  async #send(builder: FrameBuilder, { segment, start, run }: Frame): Promise<void> {
+    const { file, generation } = segment;
+    const images = builder.images();
+    if (builder.isHashed) {
+      builder.build(run.memory, this.#storeId, generation);
+      await file.write([run.memory, ...images], start);
+      return;
+    }
+    // The disk has the values already while their checksums are made.
+    const ahead = file.write(images, start + run.memory.length);
+    builder.build(run.memory, this.#storeId, generation);
+    for (const outcome of await Promise.allSettled([ahead, file.write([run.memory], start)]))
+      if (outcome.status === "rejected") throw outcome.reason;
   }
 
   /** Takes from the queues what fits one frame of the segment. */
@@ -356,13 +369,11 @@ export class LogWriter {
     this.#owner.roomInQueue();
   }
 
-  #commit({ segment, start, items, layout, run }: Frame): void {
-    for (const [index, item] of items.entries()) {
-      const position = item.source === undefined ? 0 : start + layout.positions[index];
-      const valueLength = item.source?.value.length ?? 0;
-      segment.addToFooter({ ...item, valueLength, position }, item.key);
-      this.#queuedBytes -= valueLength;
-      this.#owner.written(item, segment, position);
+  #commit({ segment, start, items, run }: Frame): void {
+    for (const item of items) {
+      segment.addToFooter(recordOf(item, start), item.key);
+      this.#queuedBytes -= item.source?.value.length ?? 0;
+      this.#owner.written(item, segment, start + item.position);
       item.source?.release();
       item.done?.(true);
     }

@@ -61,6 +61,8 @@ const MAX_SEGMENTS = NO_SEGMENT;
 const MAX_READS = 1024;
 /** From here on a value is read straight into a RAM slot of its own pages. */
 const DIRECT_READ_BYTES = 16 * 1024;
+/** From here on making a checksum takes longer than giving the disk another write. */
+const HASH_LATER_BYTES = 512 * 1024;
 /** Room that a RAM slot has before its value. */
 const SLOT_PREFIX_BYTES = 16;
 /** Memory for headers and small values of frames on their way, and for footers. */
@@ -413,7 +415,7 @@ export class SsdTier implements LowerTier {
           expiresAt,
           row,
           source,
-          checksum: checksumOf(source.value),
+          checksum: this.#mayHashLater(source) ? undefined : checksumOf(source.value),
           done,
         });
         return row;
@@ -425,6 +427,11 @@ export class SsdTier implements LowerTier {
     source.release();
     done?.(false);
     return 0;
+  }
+
+  /** Whether the disk can take the value at once: its checksum is made meanwhile. */
+  #mayHashLater({ pages, value }: ValueSource): boolean {
+    return pages !== undefined && value.length >= HASH_LATER_BYTES && this.#writer.isIdle;
   }
 
   /** Drops the key's value, also one that is not known yet because the index is being loaded. */
@@ -712,12 +719,13 @@ export class SsdTier implements LowerTier {
       expiresAt: 0,
       row: 0,
       source: undefined,
-      checksum: 0n,
+      checksum: undefined,
       movedFrom: -1,
       done: undefined,
       sequence: this.#writer.nextSequence(),
       ...fields,
       attempts: 0,
+      position: 0,
     });
   }
 
@@ -756,7 +764,7 @@ export class SsdTier implements LowerTier {
       return;
     }
     index.place(row, segment.number, position);
-    index.setChecksum(row, item.checksum);
+    index.setChecksum(row, item.checksum ?? 0n);
     if (!index.wasRead(row)) index.setUsedAt(row, segment.generation);
     index.setState(row, rowState.stored);
     this.counters.stored++;

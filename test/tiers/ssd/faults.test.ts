@@ -10,7 +10,9 @@ import { type Fault, FaultyDisk } from "../../support/faulty-disk.ts";
 import { markOf, markedValue } from "../../support/marked-value.ts";
 
 const MIB = 1024 ** 2;
-const LENGTH = 100_000;
+/** From 512 KiB on, a value and its frame's header are written apart. */
+const LENGTHS = [100_000, 600_000];
+const [LENGTH] = LENGTHS;
 
 let directory: string;
 let disk: FaultyDisk;
@@ -96,12 +98,16 @@ describe("a disk that takes no writes", () => {
     ["is read-only", { kind: "error", code: "EROFS" }],
     ["takes half of them", { kind: "short" }],
   ];
-  test.each(faults)(
-    "%s: values are misses, an alarm says why, and it goes on afterwards",
-    async (_, fault) => {
-      for (const number of upTo(8)) expect(await put(number)).toBe("stored");
+  const cases = LENGTHS.flatMap((length) =>
+    faults.map(([what, fault]) => ({ what, length, fault })),
+  );
+  test.each(cases)(
+    "$what, blocks of $length bytes: values are misses, an alarm says why, and it goes on afterwards",
+    async ({ length, fault }) => {
+      for (const number of upTo(8)) expect(await put(number, length)).toBe("stored");
       disk.fault = ({ operation }) => (operation === "write" ? fault : undefined);
-      for (let number = 100; number < 120; number++) expect(await put(number)).toBe("rejected");
+      for (let number = 100; number < 120; number++)
+        expect(await put(number, length)).toBe("rejected");
       expect(stats()).toMatchObject({ state: "failing", queuedBytes: 0 });
       expect(stats()["alarm"]).toMatch(/failed: ./);
       if (fault.kind === "error" && fault.code === "ENOSPC")
@@ -130,6 +136,23 @@ describe("a disk that takes no writes", () => {
         : undefined;
     for (const number of upTo(40)) expect(await put(number)).toBe("stored");
     expect(await countOf(upTo(40))).toBe(40);
+  });
+
+  test("a value is tried again elsewhere when its header fails, but not while it is being written", async () => {
+    const writes = (): number =>
+      disk.calls.filter(({ operation, position }) => operation === "write" && position > 0).length;
+    await put(1);
+    const before = writes();
+    disk.fault = ({ operation }) => {
+      if (operation !== "write") return undefined;
+      return writes() === before + 1 ? { kind: "wait" } : { kind: "error", code: "EIO" };
+    };
+    const putting = put(2, 600_000);
+    await expect.poll(() => [writes(), disk.waiting]).toEqual([before + 2, 1]);
+    disk.openGate();
+    expect(await putting).toBe("stored");
+    expect(writes()).toBeGreaterThan(before + 3);
+    expect(await countOf([1, 2])).toBe(2);
   });
 
   test("what was deleted meanwhile does not come back", async () => {

@@ -40,6 +40,7 @@ const length = fc.oneof(
   fc.integer({ min: 16, max: 4000 }),
   fc.integer({ min: 16_000, max: 17_000 }),
   fc.integer({ min: 20_000, max: 300_000 }),
+  fc.integer({ min: 520_000, max: 600_000 }),
 );
 const step = fc.oneof(
   {

@@ -278,8 +278,9 @@ const bareItem = {
   movedFrom: -1,
   sequence: 0,
   done: undefined,
-  checksum: 0n,
+  checksum: undefined,
   attempts: 0,
+  position: 0,
 } as const;
 
 function outputName(number: number): string {

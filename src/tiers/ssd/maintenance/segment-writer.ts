@@ -1,7 +1,7 @@
 import type { DiskFile } from "../disk.ts";
 import { FrameBuilder } from "../frame-builder.ts";
 import { PAGE_BYTES, writeSegmentHeader } from "../layout.ts";
-import type { LogItem } from "../log-item.ts";
+import { type LogItem, recordOf } from "../log-item.ts";
 import { Segment } from "../segment.ts";
 import type { OfflineStore } from "./offline-store.ts";
 
@@ -63,16 +63,11 @@ export class SegmentWriter {
     const segment = this.#segment;
     const run = await this.#store.staging.take(builder.stagedPages);
     try {
-      const layout = builder.build(run.memory, this.#storeId, segment.generation);
+      builder.build(run.memory, this.#storeId, segment.generation);
       const start = segment.position;
       segment.place(builder.pages, builder.footerBytes);
-      await segment.file.write(layout.parts, start);
-      for (const [index, item] of builder.items.entries()) {
-        const isValue = item.source !== undefined;
-        const position = isValue ? start + layout.positions[index] : 0;
-        const valueLength = item.source?.value.length ?? 0;
-        segment.addToFooter({ ...item, valueLength, position }, item.key);
-      }
+      await segment.file.write([run.memory, ...builder.images()], start);
+      for (const item of builder.items) segment.addToFooter(recordOf(item, start), item.key);
     } finally {
       for (const { source } of builder.items) source?.release();
       run.release();
