@@ -21,5 +21,7 @@ export function redact(config: Config): Config {
 
 /** The URL as it may be shown. */
 export function withoutPassword(url: string): string {
-  return url.replace(/(\/\/[^@/:]*):[^@/]*@/, `$1:${hidden}@`);
+  return url
+    .replace(/(\/\/[^@/:]*):[^@/]*@/, `$1:${hidden}@`)
+    .replace(/([?&][a-z-]*password=)[^&]*/g, `$1${hidden}`);
 }

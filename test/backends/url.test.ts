@@ -27,13 +27,25 @@ test.each([
     { host: "localhost", port: 0, path: "/run/kw.sock", database: 3 },
     "unix:/run/kw.sock",
   ],
+  [
+    "unix://u:p%40ss@/run/kw%20a.sock",
+    { host: "localhost", port: 0, path: "/run/kw a.sock", username: "u", password: "p@ss" },
+    "unix:/run/kw a.sock",
+  ],
 ])("%s", (text, expected, label) => {
   expect(parseRespUrl(text)).toEqual({ ...plain, ...expected, label });
 });
 
-test.each(["", "localhost:6379", "http://h", "redis://h/x", "unix:relative", "redis://%zz@h"])(
-  "%j is refused",
-  (text) => expect(() => parseRespUrl(text)).toThrow(/URL|database|socket|percent/),
+test.each([
+  "",
+  "localhost:6379",
+  "http://h",
+  "redis://h/x",
+  "unix:relative",
+  "unix://host/p",
+  "redis://%zz@h",
+])("%j is refused", (text) =>
+  expect(() => parseRespUrl(text)).toThrow(/URL|database|socket|percent/),
 );
 
 test("a refusal does not repeat the password", () => {

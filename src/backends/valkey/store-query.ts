@@ -25,6 +25,8 @@ const trusting: Reader = (into, value) => {
 
 /** What may stand in the query of a URL. Names with `ssl_` are those of redis-py. */
 const readers: Readonly<Record<string, Reader>> = {
+  username: (into, value) => (into.username = value),
+  password: (into, value) => (into.password = value),
   db: (into, value) => (into.database = wholeNumber("db", value)),
   prefix: (into, value) => (into.prefix = value),
   ttl: (into, value) => (into.ttlMs = parseDuration(value)),
@@ -34,7 +36,11 @@ const readers: Readonly<Record<string, Reader>> = {
   deadline: (into, value) => (into.deadlineMs = parseDuration(value)),
   "connect-deadline": (into, value) => (into.connectDeadlineMs = parseDuration(value)),
   "queue-size": (into, value) => (into.queueBytes = parseBytes(value)),
+  "queue-calls": (into, value) => (into.queueCalls = wholeNumber("queue-calls", value)),
+  "recycle-size": (into, value) => (into.recycleBytes = parseBytes(value)),
   service: (into, value) => (into.service = value),
+  "sentinel-username": (into, value) => (into.sentinelUsername = value),
+  "sentinel-password": (into, value) => (into.sentinelPassword = value),
   ca: tlsFile("ca"),
   cert: tlsFile("cert"),
   key: tlsFile("key"),

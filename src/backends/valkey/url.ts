@@ -23,16 +23,20 @@ const schemes: Readonly<Record<string, { tls: boolean }>> = {
   "keepwarms:": { tls: true },
 };
 
+/** What `URL` takes for no URL when it holds a user: an address without a host. */
+const unixForm = /^unix:(?:\/\/(?:([^/?#:@]*)(?::([^/?#@]*))?@)?)?(\/(?!\/)[^?#]*)/i;
+
 /**
- * `redis://user:password@host:port/database`, `rediss://…` for TLS, `unix:/path?db=2`. Scheme
+ * `redis://user:password@host:port/database`, `rediss://…` for TLS,
+ * `unix://user:password@/path?db=2` or `unix:/path`. Scheme
  * `valkey` and `keepwarm` mean the same as `redis`. Defaults: host 127.0.0.1, port 6379,
  * database 0.
  *
  * @throws KeepwarmError `INPUT_INVALID`
  */
 export function parseRespUrl(text: string): RespAddress {
+  if (/^unix:/i.test(text)) return unixAddress(text);
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === "unix:") return unixAddress(url, text);
   const scheme = url && schemes[url.protocol];
   if (!url || !scheme) throw invalid(text, "is not a URL of a RESP server");
   const database = url.pathname.replace(/^\//, "");
@@ -52,19 +56,20 @@ export function parseRespUrl(text: string): RespAddress {
   };
 }
 
-function unixAddress(url: URL, text: string): RespAddress {
-  const database = url.searchParams.get("db") ?? "0";
-  const path = decodeURIComponent(url.pathname);
-  if (!path.startsWith("/") || !/^\d+$/.test(database)) throw invalid(text, "is no socket path");
+function unixAddress(text: string): RespAddress {
+  const [, username = "", password = "", path] = unixForm.exec(text) ?? [];
+  const database = new URLSearchParams(/\?(.*)$/.exec(text)?.[1] ?? "").get("db") ?? "0";
+  if (path === undefined || !/^\d+$/.test(database)) throw invalid(text, "is no socket path");
+  const decoded = credential(path, text) ?? path;
   return {
     host: "localhost",
     port: 0,
-    path,
+    path: decoded,
     tls: false,
-    username: credential(url.username, text),
-    password: credential(url.password, text),
+    username: credential(username, text),
+    password: credential(password, text),
     database: Number(database),
-    label: `unix:${path}`,
+    label: `unix:${decoded}`,
   };
 }
 
@@ -73,13 +78,13 @@ function credential(encoded: string, text: string): string | undefined {
   try {
     return decodeURIComponent(encoded);
   } catch {
-    throw invalid(text, "has a user or password that is not percent-encoded");
+    throw invalid(text, "is not percent-encoded");
   }
 }
 
 function invalid(text: string, what: string): KeepwarmError {
-  const shown = text.replace(/\/\/.*@/, "//…@");
+  const shown = text.replace(/\/\/.*@/, "//…@").replace(/\?.*$/, "");
   return new KeepwarmError("INPUT_INVALID", `${JSON.stringify(shown)} ${what}`, {
-    remedy: "Write redis://host:port, rediss://user:password@host:port/0 or unix:/path.",
+    remedy: "Write redis://host:port, rediss://user:password@host:port/0 or unix:/path?db=0.",
   });
 }

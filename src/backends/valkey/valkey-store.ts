@@ -300,6 +300,7 @@ export class ValkeyStore implements BlockStore {
   async #nobodyAnswers({ due }: Call): Promise<boolean> {
     await this.#topology.ready(due);
     for (const node of this.#topology.nodes()) if (node.available) return false;
+    this.#counters.lastError = this.#topology.lastError ?? this.#counters.lastError;
     return true;
   }
 

@@ -14,6 +14,8 @@ interface Deployment {
   readonly options: ValkeyStoreOptions;
   /** Where keys are whose time shall pass. */
   readonly urls: readonly string[];
+  /** What they want to know from whom connects there. */
+  readonly password?: string;
   stop(): Promise<unknown>;
 }
 
@@ -32,6 +34,8 @@ const deployments: Record<string, [start: () => Promise<Deployment>, formats: Va
   "redis on a Unix socket": [onUnixSocket, ["native"]],
   "valkey with a user who may use some keys only": [withUser, ["native", "lmcache-pair"]],
   Sentinels: [underSentinels, ["native"]],
+  "Sentinels with passwords, over TLS": [underSecuredSentinels, ["native"]],
+  "a cluster with a password, over TLS": [inSecuredCluster, ["native"]],
   "a cluster": [inCluster, ["native", "raw", "lmcache-pair"]],
 };
 
@@ -46,11 +50,11 @@ for (const [name, [start, formats]] of Object.entries(deployments))
 
     for (const format of formats)
       describeBlockStore(`ValkeyStore, ${JSON.stringify(format)}`, { describe, it }, async () => {
-        const { options, urls } = deployment;
+        const { options, urls, password } = deployment;
         return {
           store: new ValkeyStore({ ...options, format, prefix: `own:${round++}:` }),
           advance: async (ms: number) => {
-            for (const url of urls) await passTime(url, ms, { tls: options.tls });
+            for (const url of urls) await passTime(url, ms, { tls: options.tls, password });
           },
         };
       });
@@ -92,4 +96,23 @@ async function inCluster(): Promise<Deployment> {
   const cluster = await startCluster({ replicated: false });
   const urls = cluster.primaries.map(({ url }) => url);
   return { options: { url: cluster.url }, urls, stop: () => cluster.stop() };
+}
+
+async function underSecuredSentinels(): Promise<Deployment> {
+  const { ca, server, client } = await makeCertificates();
+  const [password, sentinelPassword] = ["block/s@1", "watch:er"];
+  const servers = await startSentinels({ password, sentinelPassword, tls: { ca, ...server } });
+  const { url, primary } = servers;
+  const options = { url, password, sentinelPassword, tls: { ca, ...client } };
+  return { options, password, urls: [primary.url], stop: () => servers.stop() };
+}
+
+async function inSecuredCluster(): Promise<Deployment> {
+  const { ca, server, client } = await makeCertificates();
+  const password = "block/s@1";
+  const tls = { ca, ...server };
+  const cluster = await startCluster({ engine: "valkey", replicated: false, password, tls });
+  const options = { url: cluster.url, password, tls: { ca, ...client } };
+  const urls = cluster.primaries.map(({ url }) => url);
+  return { options, password, urls, stop: () => cluster.stop() };
 }

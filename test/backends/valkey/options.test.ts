@@ -41,7 +41,8 @@ test("a refusal does not repeat the password", () => {
 
 test("the query of a URL holds options, and those given beside it go before", () => {
   const url =
-    "redis://h/?db=2&prefix=kw:&ttl=1h&connections=3&depth=5&deadline=2s&connect-deadline=300ms&queue-size=1MiB&servername=cache&insecure=true&read-ttl=no";
+    "redis://h/?db=2&prefix=kw:&ttl=1h&connections=3&depth=5&deadline=2s&connect-deadline=300ms&queue-size=1MiB&servername=cache&insecure=true&read-ttl=no" +
+    "&username=u&password=p&sentinel-username=su&sentinel-password=sp&queue-calls=9&recycle-size=2MiB";
   expect(resolveStoreOptions({ url, connections: 7, prefix: undefined })).toMatchObject({
     database: 2,
     prefix: "kw:",
@@ -52,6 +53,12 @@ test("the query of a URL holds options, and those given beside it go before", ()
     deadlineMs: 2000,
     connectDeadlineMs: 300,
     queueBytes: 1024 ** 2,
+    queueCalls: 9,
+    recycleBytes: 2 * 1024 ** 2,
+    username: "u",
+    password: "p",
+    sentinelUsername: "su",
+    sentinelPassword: "sp",
     tls: { servername: "cache", rejectUnauthorized: false },
   });
 });

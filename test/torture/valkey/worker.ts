@@ -14,7 +14,7 @@ process.on("disconnect", () => process.exit());
 
 try {
   const client = await clients[name]({ url, deadlineMs });
-  const load = new Load(client, new Blocks(Number(number), `${name}-${process.pid}`));
+  const load = new Load(client, new Blocks(Number(number), name));
   await load.fill(now() + fillMs);
   process.on("message", (message) => {
     if (message === "start") load.start();

@@ -1,5 +1,7 @@
 const shortestPauseMs = 50;
 const longestPauseMs = 1000;
+/** So slowly that what changes after a time is noticed within about a twentieth of it. */
+const pauseGrowth = 1.05;
 
 /**
  * Runs a task in the background, never twice at a time: when asked, and again after growing pauses
@@ -7,6 +9,7 @@ const longestPauseMs = 1000;
  */
 export class Refresher {
   readonly #task: () => Promise<boolean>;
+  readonly #random: () => number;
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #again = false;
@@ -14,9 +17,13 @@ export class Refresher {
   #closed = false;
   #lastError: string | undefined;
 
-  /** @param task Returns whether it is content. */
-  constructor(task: () => Promise<boolean>) {
+  /**
+   * @param task Returns whether it is content.
+   * @param random From 0 to 1, for the pauses.
+   */
+  constructor(task: () => Promise<boolean>, random: () => number = Math.random) {
     this.#task = task;
+    this.#random = random;
   }
 
   /** Why the last run failed, if it did. */
@@ -50,8 +57,10 @@ export class Refresher {
     if (content) this.#pauseMs = shortestPauseMs;
     if ((content && !this.#again) || this.#closed) return;
     this.#again = false;
-    this.#timer = setTimeout(() => void this.run(), this.#pauseMs).unref();
-    if (!content) this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs);
+    // Many clients lose the same server at the same moment.
+    const pauseMs = this.#pauseMs * (0.75 + this.#random() / 2);
+    this.#timer = setTimeout(() => void this.run(), pauseMs).unref();
+    if (!content) this.#pauseMs = Math.min(pauseGrowth * this.#pauseMs, longestPauseMs);
   }
 }
 

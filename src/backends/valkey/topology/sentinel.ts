@@ -119,10 +119,15 @@ export class SentinelTopology implements Topology {
         failure = error;
       }
     }
-    throw new KeepwarmError("CONNECTION_FAILED", `no Sentinel names ${this.#options.service}`, {
-      cause: failure,
-      remedy: "Check the addresses of the Sentinels and the name of the service.",
-    });
+    const why = failure instanceof Error ? `: ${failure.message}` : "";
+    throw new KeepwarmError(
+      "CONNECTION_FAILED",
+      `no Sentinel names ${this.#options.service}${why}`,
+      {
+        cause: failure,
+        remedy: "Check the Sentinels' addresses, their password, and the name of the service.",
+      },
+    );
   }
 
   async #primaryOf(sentinel: RespConnection): Promise<Endpoint> {
