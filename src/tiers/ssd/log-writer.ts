@@ -5,11 +5,9 @@ import { PAGE_BYTES } from "./layout.ts";
 import { type LogItem, recordOf } from "./log-item.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentSet } from "./segment-set.ts";
+import { type Durability, Settlement } from "./settlement.ts";
 import type { SsdCounters } from "./ssd-counters.ts";
 import type { Staging, StagingRun } from "./staging.ts";
-
-/** When a write counts as done; see docs/tiers.md. */
-export type Durability = "none" | "async" | "fsync";
 
 /** Frames on their way to the disk at a time: enough to keep it busy, and threads left for reads. */
 const FRAMES_IN_FLIGHT = 3;
@@ -17,7 +15,6 @@ const FRAMES_IN_FLIGHT = 3;
 const MAX_ATTEMPTS = 3;
 /** Records without a value that may wait for a disk that fails. */
 const MAX_WAITING_RECORDS = 100_000;
-const ASYNC_SYNC_MS = 1000;
 /** Small values wait this long for company, unless there is enough of it or somebody waits for them. */
 const GATHER_MS = 10;
 const GATHER_BYTES = 1024 ** 2;
@@ -53,7 +50,10 @@ export class LogWriter {
   readonly #segments: SegmentSet;
   readonly #staging: Staging;
   readonly #storeId: Buffer;
-  readonly #durability: Durability;
+  readonly #isDurable: boolean;
+  /** Whether whoever writes waits until it is synced. */
+  readonly #isWaitedFor: boolean;
+  readonly #settlement: Settlement;
   readonly #health: Health;
   readonly #counters: SsdCounters;
   readonly #owner: LogWriterOwner;
@@ -72,15 +72,6 @@ export class LogWriter {
   #failures = 0;
   #running = false;
   #wake: (() => void) | undefined;
-  #sequence = 0;
-  /** All items up to here are written or lost. */
-  #settledUpTo = 0;
-  #syncedUpTo = 0;
-  #lastLost = 0;
-  readonly #settling: { upTo: number; from: number; resolve: (outcome: SettledOutcome) => void }[] =
-    [];
-  #syncing: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
   #resumption: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
   readonly #background = new Set<Promise<void>>();
@@ -97,14 +88,12 @@ export class LogWriter {
     this.#segments = parts.segments;
     this.#staging = parts.staging;
     this.#storeId = parts.storeId;
-    this.#durability = parts.durability;
+    this.#isDurable = parts.durability !== "none";
+    this.#isWaitedFor = parts.durability === "fsync";
+    this.#settlement = new Settlement(parts);
     this.#health = parts.health;
     this.#counters = parts.counters;
     this.#owner = parts.owner;
-    if (parts.durability === "async") {
-      this.#timer = setInterval(() => void this.#sync(), ASYNC_SYNC_MS);
-      this.#timer.unref();
-    }
   }
 
   /** Bytes of values that wait or are being written. */
@@ -129,7 +118,7 @@ export class LogWriter {
   }
 
   nextSequence(): number {
-    return ++this.#sequence;
+    return this.#settlement.nextSequence();
   }
 
   /** Appends the item when its turn comes. */
@@ -146,20 +135,18 @@ export class LogWriter {
 
   /** The item with this sequence was never given: its value is lost at once. */
   skipped(sequence: number): void {
-    this.#lastLost = sequence;
+    this.#settlement.lost(sequence);
   }
 
   /** Resolves when all that was given so far is written, and synced where that was promised. */
   settled(): Promise<SettledOutcome> {
-    const upTo = this.#sequence;
-    const from = this.#durability === "fsync" ? this.#syncedUpTo : this.#settledUpTo;
-    if (from >= upTo) return Promise.resolve(this.#lastLost > from ? "lost" : "durable");
+    const outcome = this.#settlement.now();
+    if (outcome !== undefined) return Promise.resolve(outcome);
     if (this.#health.isPaused) return Promise.resolve("lost");
-    return new Promise((resolve) => {
-      this.#settling.push({ upTo, from, resolve });
-      if (this.#gathering !== undefined) this.writeNow();
-      this.#settle();
-    });
+    const settled = this.#settlement.wait();
+    if (this.#gathering !== undefined) this.writeNow();
+    this.#settle();
+    return settled;
   }
 
   /** Resolves when nothing waits to be written any more. */
@@ -173,12 +160,12 @@ export class LogWriter {
 
   /** Writes what waits, ends the active segment properly, and syncs. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#settlement.stop();
     await this.drained();
     clearTimeout(this.#resumption);
     this.#endActive();
     await Promise.all(this.#background);
-    if (this.#durability !== "none") await this.#sync();
+    if (this.#isDurable) await this.#settlement.sync();
   }
 
   /** Ends the active segment: its footer follows when its last frame is written. */
@@ -218,7 +205,7 @@ export class LogWriter {
   #start(): void {
     this.#wake?.();
     if (this.#running) return;
-    const mayGather = this.#durability !== "fsync" && this.#settling.length === 0;
+    const mayGather = !this.#isWaitedFor && !this.#settlement.isAwaited;
     if (mayGather && this.#queuedBytes < GATHER_BYTES) {
       this.#gathering ??= setTimeout(() => this.writeNow(), GATHER_MS);
       return;
@@ -268,10 +255,9 @@ export class LogWriter {
     if (mayUse && active !== undefined && new FrameBuilder().add(item, active)) return active;
     if (this.#segments.canBegin(isMove)) {
       this.#endActive();
-      const isDurable = this.#durability !== "none";
       // What moved must be safe before the place it came from is written to again.
-      if (isDurable) await this.#syncAll();
-      const segment = await this.#segments.begin(isDurable);
+      if (this.#isDurable) await this.#settlement.syncAll();
+      const segment = await this.#segments.begin(this.#isDurable);
       this.#owner.segmentsChanged();
       return segment;
     }
@@ -440,14 +426,14 @@ export class LogWriter {
         this.#queuedBytes -= item.source.value.length;
         this.#lose(item);
       }
-    for (const { resolve } of this.#settling.splice(0)) resolve("lost");
+    this.#settlement.giveUp();
     this.#owner.roomInQueue();
     clearTimeout(this.#resumption);
     this.#resumption = setTimeout(() => this.#start(), this.#health.pauseLeftMs).unref();
   }
 
   #lose(item: LogItem): void {
-    this.#lastLost = Math.max(this.#lastLost, item.sequence);
+    this.#settlement.lost(item.sequence);
     item.source?.release();
     this.#owner.lost(item);
     item.done?.(false);
@@ -455,58 +441,18 @@ export class LogWriter {
 
   /** Answers those who wait for what is done by now, and sees to it that the rest gets done. */
   #settle(): void {
-    this.#settledUpTo = this.#lowestUnwritten() - 1;
-    const done = this.#durability === "fsync" ? this.#syncedUpTo : this.#settledUpTo;
-    while (this.#settling.length > 0 && this.#settling[0].upTo <= done) {
-      const { from, resolve } = this.#settling.shift()!;
-      resolve(this.#lastLost > from ? "lost" : "durable");
-    }
-    const wantsSync = this.#durability === "fsync" && this.#settling.length > 0;
-    if (wantsSync && this.#settledUpTo > this.#syncedUpTo) void this.#sync();
+    this.#settlement.reached(this.#lowestUnwritten() - 1);
   }
 
   /** The lowest sequence that is neither written nor lost. Moves do not count: nobody waits for them. */
   #lowestUnwritten(): number {
-    let lowest = this.#sequence + 1;
+    let lowest = this.#settlement.sequence + 1;
     for (const items of [...this.#frames.map((frame) => frame.items), this.#building])
       for (const { movedFrom, sequence } of items)
         if (movedFrom < 0) lowest = Math.min(lowest, sequence);
     if (this.#head < this.#queue.length)
       lowest = Math.min(lowest, this.#queue[this.#head].sequence);
     return lowest;
-  }
-
-  /** Syncs all that is written by now. */
-  async #syncAll(): Promise<void> {
-    await this.#syncing;
-    await this.#sync();
-  }
-
-  #sync(): Promise<void> {
-    this.#syncing ??= this.#syncOnce().finally(() => {
-      this.#syncing = undefined;
-      this.#settle();
-    });
-    return this.#syncing;
-  }
-
-  async #syncOnce(): Promise<void> {
-    const upTo = this.#settledUpTo;
-    const dirty = this.#segments.all.filter(({ isDirty }) => isDirty);
-    for (const segment of dirty) segment.isDirty = false;
-    const began = performance.now();
-    const outcomes = await Promise.allSettled(dirty.map(({ file }) => file.sync()));
-    for (const [index, outcome] of outcomes.entries())
-      if (outcome.status === "rejected") {
-        // What the kernel could not write it may have thrown away: nothing of this can be promised.
-        this.#health.syncFailed(outcome.reason);
-        this.#lastLost = Math.max(this.#lastLost, upTo);
-        dirty[index].isDirty = true;
-      }
-    if (dirty.length > 0) this.#counters.syncs.record(performance.now() - began);
-    if (outcomes.length > 0 && outcomes.every(({ status }) => status === "fulfilled"))
-      this.#health.syncSucceeded();
-    this.#syncedUpTo = Math.max(this.#syncedUpTo, upTo);
   }
 
   #woken(): Promise<void> {

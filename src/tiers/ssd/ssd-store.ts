@@ -17,11 +17,7 @@ import { PAGE_BYTES, pagesFor } from "./layout.ts";
 import type { ValueSource } from "./log-item.ts";
 import { SsdTier, type SsdTierOptions } from "./ssd-tier.ts";
 import type { StagingRun } from "./staging.ts";
-
-/** Values from here on get pages of their own on the disk. */
-const OWN_PAGES_BYTES = 16 * 1024;
-/** Where in its pages such a value begins: where a RAM slot has it. */
-const VALUE_OFFSET = 16;
+import { OWN_PAGES_BYTES, VALUE_OFFSET } from "./value-pages.ts";
 
 const STORED: PutOutcome = { status: "stored" };
 const EXISTS: PutOutcome = { status: "exists" };

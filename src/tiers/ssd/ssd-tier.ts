@@ -4,7 +4,6 @@ import { type Logger, silentLogger } from "../../observe/logger.ts";
 import { MAX_KEY_BYTES } from "../../store/contract.ts";
 import { partnerKey } from "../../store/pairs.ts";
 import { type Clock, systemClock } from "../../util/clock.ts";
-import { formatBytes } from "../../util/units.ts";
 import type { LowerTier, LowerTierStats, SettledOutcome } from "../chain/lower-tier.ts";
 import type { DepartureLog } from "../departure-log.ts";
 import type { RamTier } from "../ram/ram-tier.ts";
@@ -12,18 +11,27 @@ import { checksumOf } from "./checksum.ts";
 import { DataDirectory, VERSIONS_A_SESSION } from "./data-directory.ts";
 import { type DirectMode, type Disk, NodeDisk } from "./disk.ts";
 import { Health } from "./health.ts";
-import { PAGE_BYTES, pagesFor } from "./layout.ts";
+import { PAGE_BYTES } from "./layout.ts";
 import { Loader, type LoadProgress } from "./loader.ts";
 import type { LogItem, ValueSource } from "./log-item.ts";
-import { type Durability, LogWriter } from "./log-writer.ts";
+import { LogWriter } from "./log-writer.ts";
+import type { Durability } from "./settlement.ts";
+import { Mover } from "./mover.ts";
 import { recordBytes, recordFlag, recordKind } from "./record.ts";
 import { MOVE_BATCH_BYTES, Reclaimer } from "./reclaimer.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentReader } from "./segment-reader.ts";
+import {
+  MAX_SEGMENTS,
+  checkSegmentBytes,
+  defaultSegmentBytes,
+  refuseTooSmall,
+} from "./segment-size.ts";
 import { SegmentSet } from "./segment-set.ts";
 import { SsdCounters } from "./ssd-counters.ts";
-import { NO_SEGMENT, SsdIndex, rowState } from "./ssd-index.ts";
+import { SsdIndex, rowState } from "./ssd-index.ts";
 import { Staging } from "./staging.ts";
+import { ValueReader } from "./value-reader.ts";
 
 export interface SsdTierOptions {
   /** A directory that this tier has for itself; made when it is not there. */
@@ -52,42 +60,14 @@ export interface SsdTierOptions {
   readonly disk?: Disk;
 }
 
-const MIN_SEGMENTS = 4;
-const MIN_SEGMENT_BYTES = 1024 ** 2;
-const MAX_SEGMENT_BYTES = 2 * 1024 ** 3 - 1024 ** 2;
-/** Segment numbers have 16 bits, and one of them means none. */
-const MAX_SEGMENTS = NO_SEGMENT;
-/** Reads under way before further ones are misses: the disk does not keep up. */
-const MAX_READS = 1024;
-/** From here on a value is read straight into a RAM slot of its own pages. */
-const DIRECT_READ_BYTES = 16 * 1024;
 /** From here on making a checksum takes longer than giving the disk another write. */
 const HASH_LATER_BYTES = 512 * 1024;
-/** Room that a RAM slot has before its value. */
-const SLOT_PREFIX_BYTES = 16;
 /** Memory for headers and small values of frames on their way, and for footers. */
 const FRAME_STAGING_BYTES = 32 * 1024 ** 2;
 const SWEEP_MS = 1000;
 /** A long start says how far it is this often. */
 const LOAD_REPORT_MS = 2000;
 const ROWS_A_SWEEP = 20_000;
-
-/** A value that was read to be moved. */
-interface Moving {
-  readonly row: number;
-  readonly memory: Buffer;
-  readonly value: Buffer;
-  readonly offset: number;
-  readonly from: number;
-  readonly version: number;
-}
-
-/** A 64th of the capacity, but room for blocks of 64 MiB where the capacity allows it. */
-function defaultSegmentBytes(capacityBytes: number): number {
-  const wanted = Math.max(capacityBytes / 64, Math.min(128 * 1024 ** 2, capacityBytes / 16));
-  const bytes = Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, wanted));
-  return Math.floor(bytes / MIN_SEGMENT_BYTES) * MIN_SEGMENT_BYTES;
-}
 
 /**
  * Blocks on a local disk, in a log of segment files: appended in big writes, found by an index in
@@ -118,15 +98,14 @@ export class SsdTier implements LowerTier {
   readonly #loader: Loader;
   readonly #queueBytes: number;
   readonly #drainMs: number;
-  /** Memory for values on their way between segments. */
-  readonly #moving: Staging;
+  readonly #mover: Mover;
+  readonly #values: ValueReader;
   readonly #openedAt = new Map<number, number>();
   /** RAM slots of values that are not on the disk yet, by row: they can be read from there. */
   readonly #unwritten = new Map<number, { readonly slot: number; readonly version: number }>();
   readonly #sweeper: NodeJS.Timeout;
   #loading: Promise<void> = Promise.resolve();
   #lastVersion: number;
-  #reads = 0;
   #sweepRow = 1;
   #closed = false;
 
@@ -155,8 +134,10 @@ export class SsdTier implements LowerTier {
     this.#newIndex = () => new SsdIndex(seed, keyMemoryBytes);
     this.#index = this.#newIndex();
     const { storeId } = directory;
-    this.#moving = new Staging(2 * segments.segmentBytes + 2 * MOVE_BATCH_BYTES);
-    this.#reader = new SegmentReader(this.#moving, storeId);
+    const moving = new Staging(2 * segments.segmentBytes + 2 * MOVE_BATCH_BYTES);
+    this.#reader = new SegmentReader(moving, storeId);
+    this.#mover = new Mover(this.#moverOwner(moving));
+    this.#values = new ValueReader(this.#valueReaderOwner());
     this.#reclaimer = new Reclaimer(this.#reclaimerOwner());
     this.#loader = new Loader(this.#loaderOwner());
     this.#writer = new LogWriter({
@@ -167,7 +148,7 @@ export class SsdTier implements LowerTier {
       health: this.health,
       counters: this.counters,
       owner: {
-        moving: (item) => this.#stillMoves(item),
+        moving: (item) => this.#mover.current(item),
         written: (item, segment, position) => this.#written(item, segment, position),
         lost: (item) => this.#lost(item),
         segmentsChanged: () => this.#segmentsChanged(),
@@ -186,6 +167,7 @@ export class SsdTier implements LowerTier {
     const segmentBytes = options.segmentBytes ?? defaultSegmentBytes(options.capacityBytes);
     checkSegmentBytes(segmentBytes);
     const before = await DataDirectory.read(options.directory);
+    // Before anything is made: a directory keeps the segment size that it was made with.
     refuseTooSmall(options.capacityBytes, before?.segmentBytes ?? segmentBytes);
     const directory = await DataDirectory.open(options.directory, segmentBytes);
     const kept = directory.superblock.segmentBytes;
@@ -455,46 +437,16 @@ export class SsdTier implements LowerTier {
   }
 
   async read(row: number, ram: RamTier): Promise<number> {
-    const index = this.#index;
-    const { slots } = ram;
-    const length = index.length(row);
-    const keyLength = index.keyLength(row);
     const unwritten = this.#unwrittenSlot(row);
-    if (unwritten !== 0) {
-      const slot = Math.max(0, ram.reserve(length, keyLength));
-      if (slot === 0) return 0;
-      slots.value(unwritten).copy(slots.piece(slot), slots.valueOffset(slot));
-      this.counters.hits++;
-      this.counters.hitBytes += length;
-      return slot;
-    }
-    const offset = index.position(row) % PAGE_BYTES;
-    if (length >= DIRECT_READ_BYTES && offset >= SLOT_PREFIX_BYTES) {
-      const slot = ram.reserve(length + offset - SLOT_PREFIX_BYTES, keyLength);
-      if (slot > 0 && slots.hasPages(slot) && slots.place(slot, offset, length, keyLength)) {
-        const pages = slots.memory(slot).subarray(0, pagesFor(offset + length) * PAGE_BYTES);
-        if (await this.readPages(row, pages)) return slot;
-        ram.cancel(slot);
-        return 0;
-      }
-      if (slot > 0) ram.cancel(slot);
-    }
-    const run = this.staging.tryTake(Math.max(1, pagesFor(offset + length)));
-    const slot = run === undefined ? 0 : Math.max(0, ram.reserve(length, keyLength));
-    try {
-      if (run === undefined || slot === 0) {
-        this.counters.failedReads++;
-        return 0;
-      }
-      if (await this.readPages(row, run.memory)) {
-        run.memory.copy(slots.piece(slot), slots.valueOffset(slot), offset, offset + length);
-        return slot;
-      }
-      ram.cancel(slot);
-      return 0;
-    } finally {
-      run?.release();
-    }
+    if (unwritten === 0) return this.#closed ? 0 : this.#values.intoSlot(row, ram);
+    const { slots } = ram;
+    const length = this.#index.length(row);
+    const slot = Math.max(0, ram.reserve(length, this.#index.keyLength(row)));
+    if (slot === 0) return 0;
+    slots.value(unwritten).copy(slots.piece(slot), slots.valueOffset(slot));
+    this.counters.hits++;
+    this.counters.hitBytes += length;
+    return slot;
   }
 
   /**
@@ -502,50 +454,9 @@ export class SsdTier implements LowerTier {
    * it begins in its first page. Returns whether it is there whole.
    */
   async readPages(row: number, memory: Buffer): Promise<boolean> {
-    const index = this.#index;
-    const segment = this.segments.all[index.segment(row)];
-    if (this.#closed || segment === undefined || this.#reads >= MAX_READS) {
-      this.counters.failedReads++;
-      return false;
-    }
-    const version = index.version(row);
-    const checksum = index.checksum(row);
-    const length = index.length(row);
-    const position = index.position(row);
-    const offset = position % PAGE_BYTES;
-    const began = performance.now();
-    segment.readers++;
-    this.#reads++;
-    try {
-      await segment.file.read(memory, position - offset);
-    } catch (error) {
-      this.counters.failedReads++;
-      this.health.readFailed(error);
-      return false;
-    } finally {
-      segment.readers--;
-      this.#reads--;
-    }
-    this.health.readSucceeded();
-    this.counters.reads.record(performance.now() - began);
-    this.counters.readBytes += memory.length;
-    const isSame = index === this.#index && index.isPresent(row) && index.version(row) === version;
-    if (checksumOf(memory.subarray(offset, offset + length)) !== checksum) {
-      this.counters.corrupt++;
-      this.#logger.warn(
-        { segment: segment.number, position },
-        "a value on the disk is damaged: it is dropped",
-      );
-      if (isSame) this.#evict(row, "evicted");
-      return false;
-    }
-    this.counters.hits++;
-    this.counters.hitBytes += length;
-    if (isSame) {
-      index.addHit(row);
-      this.touch(row);
-    }
-    return true;
+    if (!this.#closed) return this.#values.intoPages(row, memory);
+    this.counters.failedReads++;
+    return false;
   }
 
   settled(): Promise<SettledOutcome> {
@@ -741,16 +652,6 @@ export class SsdTier implements LowerTier {
     });
   }
 
-  /** A value on its way from one segment to another, as it is now; `undefined` if it is there no more. */
-  #stillMoves(item: LogItem): LogItem | undefined {
-    const index = this.#index;
-    const { row, version, movedFrom } = item;
-    if (!this.#isStored(row) || index.version(row) !== version || index.segment(row) !== movedFrom)
-      return undefined;
-    const flags = index.isPinned(row) ? recordFlag.pinned : 0;
-    return { ...item, expiresAt: index.expiresAt(row), flags };
-  }
-
   #written(item: LogItem, segment: Segment, position: number): void {
     const { row } = item;
     const index = this.#index;
@@ -843,88 +744,38 @@ export class SsdTier implements LowerTier {
     return at !== 0 && at <= this.now();
   }
 
-  /** Moves values to the active segment, all in one write if they fit one. */
-  async #move(rows: readonly number[]): Promise<void> {
-    const index = this.#index;
-    const present = rows.filter((row) => this.#isStored(row));
-    const pagesOf = (row: number): number =>
-      Math.max(1, pagesFor((index.position(row) % PAGE_BYTES) + index.length(row)));
-    const versions = present.map((row) => index.version(row));
-    // All memory at once: batches that wait for each other's would wait for ever.
-    const run = await this.#moving.take(present.reduce((sum, row) => sum + pagesOf(row), 0));
-    try {
-      let at = 0;
-      const reads = present.flatMap((row, i) => {
-        if (!this.#isStored(row) || index.version(row) !== versions[i]) return [];
-        const memory = run.memory.subarray(at, at + pagesOf(row) * PAGE_BYTES);
-        at += memory.length;
-        return [this.#readToMove(row, memory)];
-      });
-      const read = await Promise.all(reads);
-      const moved = read.flatMap((moving) => this.#appendMoved(moving) ?? []);
-      this.#writer.writeNow();
-      await Promise.all(moved);
-    } finally {
-      run.release();
-    }
-  }
-
-  async #readToMove(row: number, memory: Buffer): Promise<Moving | undefined> {
-    const index = this.#index;
-    const position = index.position(row);
-    const offset = position % PAGE_BYTES;
-    const value = memory.subarray(offset, offset + index.length(row));
-    const moving = {
-      row,
-      memory,
-      value,
-      offset,
-      from: index.segment(row),
-      version: index.version(row),
+  #valueReaderOwner(): ConstructorParameters<typeof ValueReader>[0] {
+    const index = (): SsdIndex => this.#index;
+    const { segments, staging, health, counters } = this;
+    return {
+      get index() {
+        return index();
+      },
+      segments,
+      staging,
+      health,
+      counters,
+      logger: this.#logger,
+      touch: (row) => this.touch(row),
+      dropDamaged: (row) => this.#evict(row, "evicted"),
     };
-    try {
-      await this.segments.all[moving.from].file.read(memory, position - offset);
-    } catch (error) {
-      this.health.readFailed(error);
-      return undefined;
-    }
-    if (!this.#mayMove(moving)) return undefined;
-    if (checksumOf(value) === index.checksum(row)) return moving;
-    this.counters.corrupt++;
-    return undefined;
   }
 
-  /** Whether the row is still what was read. */
-  #mayMove({ row, from, version }: Moving): boolean {
-    const index = this.#index;
-    return this.#isStored(row) && index.version(row) === version && index.segment(row) === from;
-  }
-
-  #appendMoved(moving: Moving | undefined): Promise<void> | undefined {
-    const index = this.#index;
-    if (moving === undefined || !this.#mayMove(moving)) return undefined;
-    const { row, memory, value, offset } = moving;
-    const hasPages = value.length >= DIRECT_READ_BYTES && offset >= SLOT_PREFIX_BYTES;
-    return new Promise((resolve) => {
-      this.#append({
-        kind: recordKind.value,
-        keyspace: index.keyspace(row),
-        key: Buffer.from(index.key(row)),
-        flags: index.isPinned(row) ? recordFlag.pinned : 0,
-        version: moving.version,
-        expiresAt: index.expiresAt(row),
-        row,
-        checksum: index.checksum(row),
-        source: {
-          value,
-          pages: hasPages ? memory : undefined,
-          offset: hasPages ? offset : 0,
-          release: () => undefined,
-        },
-        movedFrom: moving.from,
-        done: () => resolve(),
-      });
-    });
+  #moverOwner(staging: Staging): ConstructorParameters<typeof Mover>[0] {
+    const index = (): SsdIndex => this.#index;
+    const { segments, health, counters } = this;
+    return {
+      get index() {
+        return index();
+      },
+      segments,
+      staging,
+      health,
+      counters,
+      isStored: (row) => this.#isStored(row),
+      append: (item) => this.#append(item),
+      writeNow: () => this.#writer.writeNow(),
+    };
   }
 
   #reclaimerOwner(): ConstructorParameters<typeof Reclaimer>[0] {
@@ -940,7 +791,7 @@ export class SsdTier implements LowerTier {
       isUsedInRam: (row) =>
         this.#index.isInRam(row) &&
         this.isUsedAbove?.(this.#index.key(row), this.#index.keyspace(row)) === true,
-      move: (rows) => this.#move(rows),
+      move: (rows) => this.#mover.move(rows),
       evict: (row, why) => this.#evict(row, why),
     };
   }
@@ -968,22 +819,4 @@ export class SsdTier implements LowerTier {
       },
     };
   }
-}
-
-/** Before anything is made: a directory keeps the segment size that it was made with. */
-function refuseTooSmall(capacityBytes: number, segmentBytes: number): void {
-  if (capacityBytes >= segmentBytes * MIN_SEGMENTS) return;
-  throw new KeepwarmError(
-    "CONFIG_INVALID",
-    `an SSD tier of ${formatBytes(capacityBytes)} is too small for segments of ${formatBytes(segmentBytes)}`,
-    { remedy: `Give it at least ${formatBytes(segmentBytes * MIN_SEGMENTS)}.` },
-  );
-}
-
-function checkSegmentBytes(bytes: number): void {
-  const isWhole = bytes % MIN_SEGMENT_BYTES === 0;
-  if (isWhole && bytes >= MIN_SEGMENT_BYTES && bytes <= MAX_SEGMENT_BYTES) return;
-  throw new KeepwarmError("CONFIG_INVALID", `segments of ${formatBytes(bytes)} are not possible`, {
-    remedy: `Choose whole MiB, ${formatBytes(MIN_SEGMENT_BYTES)} to ${formatBytes(MAX_SEGMENT_BYTES)}.`,
-  });
 }

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { NodeDisk } from "../../../src/tiers/ssd/disk.ts";
-import type { Durability } from "../../../src/tiers/ssd/log-writer.ts";
+import type { Durability } from "../../../src/tiers/ssd/settlement.ts";
 import { SsdStore } from "../../../src/tiers/ssd/ssd-store.ts";
 import { randomFrom } from "../../fuzz/random.ts";
 import { markOf, markedValue } from "../../support/marked-value.ts";

@@ -5,14 +5,11 @@ import { Segment } from "../segment.ts";
 import { walkRecords } from "../segment-reader.ts";
 import { type MaintenanceOptions, OfflineStore, requireReadable } from "./offline-store.ts";
 import { SegmentWriter } from "./segment-writer.ts";
+import { sourceOfRead } from "../value-pages.ts";
 import { readValue } from "./value-reader.ts";
 
 /** A segment with less than this share of dead bytes stays as it is, if all older ones do. */
 const LEAST_DEAD = 0.05;
-/** From here on a value keeps pages of its own. */
-const OWN_PAGES_BYTES = 16 * 1024;
-/** Where a RAM slot has its value at least; a value that lies like this is read straight into one. */
-const SLOT_PREFIX_BYTES = 16;
 const OUTPUT_NAME = /^compact-\d+\.new$/;
 
 export interface CompactReport {
@@ -187,8 +184,7 @@ class Compaction {
       this.#damagedBytes += length;
       return undefined;
     }
-    const { value, run, offset } = read;
-    const hasPages = length >= OWN_PAGES_BYTES && offset >= SLOT_PREFIX_BYTES;
+    const { run, offset } = read;
     this.#movedBlocks++;
     this.#movedBytes += length;
     return {
@@ -200,12 +196,7 @@ class Compaction {
       version: index.version(row),
       expiresAt: index.expiresAt(row),
       checksum: index.checksum(row),
-      source: {
-        value,
-        pages: hasPages ? run.memory : undefined,
-        offset: hasPages ? offset : 0,
-        release: () => run.release(),
-      },
+      source: sourceOfRead(run.memory, offset, length, () => run.release()),
     };
   }
 
