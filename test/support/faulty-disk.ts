@@ -5,7 +5,7 @@ export type DiskOperation = "open" | "read" | "write" | "sync";
 /** What goes wrong with an operation. */
 export type Fault =
   /** It is refused. */
-  | { readonly kind: "error"; readonly code: "EIO" | "ENOSPC" | "EROFS" }
+  | { readonly kind: "error"; readonly code: keyof typeof reasons }
   /** The first half of a write reaches the disk, and that is said. */
   | { readonly kind: "short" }
   /** The first half of a write reaches the disk, and all is said to be well. */
@@ -25,6 +25,7 @@ const reasons = {
   EIO: "i/o error",
   ENOSPC: "no space left on device",
   EROFS: "read-only file system",
+  EMFILE: "too many open files",
 };
 
 /** A disk that fails as it is told to, over one that works. */

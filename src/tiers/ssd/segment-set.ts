@@ -1,3 +1,5 @@
+import { KeepwarmError } from "../../errors.ts";
+import { formatBytes } from "../../util/units.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { writeSegmentHeader, writeSegmentTrailer, PAGE_BYTES } from "./layout.ts";
 import { Segment } from "./segment.ts";
@@ -54,7 +56,7 @@ export class SegmentSet {
       if (before < count) await disk.syncNames();
     } catch (error) {
       for (const { file } of all) await file.close().catch(() => undefined);
-      throw error;
+      throw tooManyFiles(error, disk.directory, count, segmentBytes) ?? error;
     }
     return new SegmentSet(all, segmentBytes, staging, storeId, now);
   }
@@ -177,4 +179,24 @@ export class SegmentSet {
   async close(): Promise<void> {
     for (const { file } of this.all) await file.close().catch(() => undefined);
   }
+}
+
+/** A directory that was made small keeps its small segments when it is given more room. */
+function tooManyFiles(
+  error: unknown,
+  directory: string,
+  count: number,
+  segmentBytes: number,
+): KeepwarmError | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== "EMFILE" && code !== "ENFILE") return undefined;
+  return new KeepwarmError(
+    "CONFIG_INVALID",
+    `${directory} needs ${count} segments of ${formatBytes(segmentBytes)}, more files than may be open`,
+    {
+      cause: error,
+      remedy:
+        "Raise `ulimit -n`, make ssd.size smaller, or move the blocks to a new directory with `keepwarm ssd export` and `import`.",
+    },
+  );
 }

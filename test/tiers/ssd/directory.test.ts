@@ -5,7 +5,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { NodeDisk } from "../../../src/tiers/ssd/disk.ts";
 import { SsdTier } from "../../../src/tiers/ssd/ssd-tier.ts";
+import { FaultyDisk } from "../../support/faulty-disk.ts";
 
 const MiB = 1024 ** 2;
 
@@ -42,4 +44,19 @@ test("a directory that cannot be used as asked is left as it was", async () => {
   const tooSmall = SsdTier.open({ directory, capacityBytes: 2 * MiB });
   await expect(tooSmall).rejects.toThrow("an SSD tier of 2 MiB is too small for segments of 1 MiB");
   expect(existsSync(directory)).toBe(false);
+});
+
+test("a directory of more segments than files may be open says what to do", async () => {
+  const directory = await newDirectory();
+  await (await SsdTier.open({ directory, capacityBytes: 4 * MiB })).close();
+  const disk = new FaultyDisk(await NodeDisk.open(directory, "off", Buffer.alloc(4096)));
+  disk.fault = ({ operation, file }) =>
+    operation === "open" && file === "segment-00009.kws"
+      ? { kind: "error", code: "EMFILE" }
+      : undefined;
+  const grown = SsdTier.open({ directory, capacityBytes: 16 * MiB, disk });
+  await expect(grown).rejects.toThrow(
+    `${directory} needs 16 segments of 1 MiB, more files than may be open`,
+  );
+  await (await SsdTier.open({ directory, capacityBytes: 8 * MiB })).close();
 });
