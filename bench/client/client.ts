@@ -10,6 +10,8 @@ export interface BenchClient {
 export interface ClientMaker {
   /** Name in the report. */
   readonly name: string;
+  /** Whether values lie on the server otherwise than as they are. */
+  readonly framed?: true;
   connect(url: string): Promise<BenchClient>;
 }
 

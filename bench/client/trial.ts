@@ -13,18 +13,23 @@ export interface TrialResult {
 /** Keys are spread over about so many bytes, at least as many as are in use at a time. */
 const spreadBytes = 64 * 1024 ** 2;
 
-/** Runs one cell for `seconds`, after a fifth of that to warm up. */
+/** What is to be done. */
+export interface TrialTask {
+  readonly cell: Cell;
+  /** For how long calls begin. */
+  readonly seconds: number;
+  /** For how long before that; 0 for not at all. */
+  readonly warmUp: number;
+}
+
+/** Runs one cell. */
 export async function runTrial(
   client: BenchClient,
-  cell: Cell,
-  seconds: number,
+  { cell, seconds, warmUp }: TrialTask,
 ): Promise<TrialResult> {
-  const { bytes, batch, inFlight } = cell;
-  const count = Math.max(Math.floor(spreadBytes / bytes), batch * inFlight);
-  const keys = Array.from({ length: count }, (_, index) => `bench:${bytes}:${index}`);
-  const values = keys.map((_, index) => patternOf(index, bytes));
-  await load(client, cell, keys, values);
-  await run(client, cell, keys, values, seconds / 5);
+  const { bytes, batch } = cell;
+  const { keys, values } = contentsOf(cell);
+  if (warmUp > 0) await run(client, cell, keys, values, warmUp);
   const cpuBefore = process.cpuUsage();
   const began = performance.now();
   const durations = await run(client, cell, keys, values, seconds);
@@ -38,18 +43,17 @@ export async function runTrial(
   };
 }
 
-/** What is stored already, by length: all trials and clients store the same. */
-const loaded = new Map<number, number>();
-
-async function load(
-  client: BenchClient,
-  { bytes }: Cell,
-  keys: readonly string[],
-  values: readonly Buffer[],
-): Promise<void> {
-  for (let at = loaded.get(bytes) ?? 0; at < keys.length; at += 16)
+/** Stores what GETs of a cell find: all clients but those that frame values look for the same. */
+export async function store(client: BenchClient, cell: Cell): Promise<void> {
+  const { keys, values } = contentsOf(cell);
+  for (let at = 0; at < keys.length; at += 16)
     await client.set(keys.slice(at, at + 16), values.slice(at, at + 16));
-  loaded.set(bytes, Math.max(keys.length, loaded.get(bytes) ?? 0));
+}
+
+function contentsOf({ bytes, batch, inFlight }: Cell): { keys: string[]; values: Buffer[] } {
+  const count = Math.max(Math.floor(spreadBytes / bytes), batch * inFlight);
+  const keys = Array.from({ length: count }, (_, index) => `bench:${bytes}:${index}`);
+  return { keys, values: keys.map((_, index) => patternOf(index, bytes)) };
 }
 
 async function run(

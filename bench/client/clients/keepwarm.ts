@@ -30,6 +30,7 @@ export const keepwarm: ClientMaker = {
 /** Checksums made and checked. */
 export const keepwarmNative: ClientMaker = {
   name: "keepwarm native",
+  framed: true,
   connect: async (url) => store(url, { format: "native", prefix: "framed:" }),
 };
 
