@@ -47,8 +47,8 @@ export {
 export type { Dtype } from "./codecs/dtypes.ts";
 export { decodeBlock, decodedBytes, encodeBlock } from "./codecs/encoded-block.ts";
 export { type BlockLayout, type MemoryFormat, type Tensor, tensorOf } from "./codecs/tensor.ts";
+export type { CodecChoice, CodingStats } from "./store/wrappers/block-coding.ts";
 export {
-  type CodecChoice,
   CodecStore,
   type CodecStoreOptions,
   type CodecStoreStats,

@@ -55,6 +55,7 @@ test("keepwarm", () => {
       "type CodecName",
       "type CodecStoreOptions",
       "type CodecStoreStats",
+      "type CodingStats",
       "type DecodeOptions",
       "type Departure",
       "type DepartureLogOptions",

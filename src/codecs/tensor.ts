@@ -63,11 +63,11 @@ const kindsAt: Readonly<Record<MemoryFormat, readonly [axis: number, kinds: numb
     KV_MLA_FMT: [0, 1],
   };
 
-const names = Object.keys(memoryFormats) as readonly MemoryFormat[];
+export const memoryFormatNames = Object.keys(memoryFormats) as readonly MemoryFormat[];
 
 /** The format with LMCache's number `code`, if it is one that codecs know. */
 export function memoryFormatOf(code: number): MemoryFormat | undefined {
-  return names.find((name) => memoryFormats[name] === code);
+  return memoryFormatNames.find((name) => memoryFormats[name] === code);
 }
 
 /** Bytes without a tensor. */

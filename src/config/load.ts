@@ -91,6 +91,7 @@ export function checkConfig(sources: ConfigSources = {}): CheckedConfig {
   if (config) {
     for (const key of ["cert", "key", "ca"] as const) anchor(config, "tls", key, layers, cwd);
     anchor(config, "ssd", "dir", layers, cwd);
+    anchor(config, "coded", "dir", layers, cwd);
   }
   return {
     config,
@@ -166,7 +167,7 @@ function hasKey(file: ConfigFile | undefined, key: string | number | undefined):
 }
 
 /** Relative paths are relative to the configuration file that names them. */
-function anchor<S extends "tls" | "ssd">(
+function anchor<S extends "tls" | "ssd" | "coded">(
   config: Config,
   section: S,
   key: keyof Config[S] & string,

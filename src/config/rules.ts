@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { storeProblem } from "../backends/registry.ts";
+import { brokenCodecs } from "./codecs.ts";
 import type { Config } from "./schema.ts";
 
 /** A rule about several settings that was broken. */
@@ -17,6 +18,7 @@ export function brokenRules(config: Config): Broken[] {
     ...users(config),
     ...disk(config),
     ...remotes(config),
+    ...brokenCodecs(config),
   ];
 }
 

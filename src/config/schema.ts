@@ -1,4 +1,8 @@
 import { z } from "zod";
+import { codecNames } from "../codecs/codec.ts";
+import { dtypeNames } from "../codecs/dtypes.ts";
+import { memoryFormatNames } from "../codecs/tensor.ts";
+import { keyFamilies } from "../keys/facts.ts";
 import { writeModes } from "../tiers/chain/write-policy.ts";
 import { defaultRamBytes } from "./defaults.ts";
 import { bytes, choice, duration, flag, integer, notYet, portOrOff, text } from "./values.ts";
@@ -22,6 +26,28 @@ const user = z.strictObject({
     .array(text("Glob pattern of keys."))
     .default(["*"])
     .describe("Keys this user may touch, as glob patterns."),
+});
+
+const atLeastOne = <T extends string>(names: readonly T[]) => names as readonly [T, ...T[]];
+
+const codecRule = z.strictObject({
+  match: text('Glob of keys, such as "org/model@*".').optional(),
+  family: choice(keyFamilies, "Only keys of this family, as `keepwarm ls` shows it.").optional(),
+  model: text("Only keys of this model, as `keepwarm ls` shows it.").optional(),
+  codec: choice(
+    atLeastOne(codecNames),
+    "How: naive, zstd-planes (lossless), fp8 or cachegen (lossy).",
+  ),
+  dtype: choice(
+    atLeastOne(dtypeNames),
+    "Element type of the blocks, where no metadata tells.",
+  ).optional(),
+  format: choice(atLeastOne(memoryFormatNames), "How their elements follow each other.").optional(),
+  layers: integer(1, 4096, "Layers in one block.").optional(),
+  channels: integer(1, 2 ** 24, "Heads times head size.").optional(),
+  bins: integer(4, 64, "cachegen: bins of every layer, an even number.").optional(),
+  remote: flag("Encode what goes to stores on other machines.").default(false),
+  idle: duration("Encode in memory what was not used for so long.").optional(),
 });
 
 /**
@@ -71,6 +97,15 @@ export const configSchema = z.strictObject({
     .array(text("URL of a store on another machine."))
     .default([])
     .describe("Stores on other machines, asked in this order for what is not here, as URLs."),
+  coded: section({
+    size: bytes("Memory for encoded blocks, beside ram.size; 0 keeps none.").default(0),
+    dir: text("Directory for encoded blocks on disk, beside ssd.dir.").optional(),
+    diskSize: bytes("Most bytes of that disk. Default: half of what is free there.").optional(),
+  }),
+  codecs: z
+    .array(codecRule)
+    .default([])
+    .describe("Which blocks are encoded, and how; of the rules that name a block the first holds."),
   durability: choice(
     ["none", "async", "fsync"],
     "What a reply to a write promises of the disk: none, async (synced each second), fsync (synced before the reply).",

@@ -14,6 +14,7 @@ import { RamTier } from "../tiers/ram/ram-tier.ts";
 import { halfOfDisk } from "../tiers/ssd/capacity.ts";
 import { SsdTier } from "../tiers/ssd/ssd-tier.ts";
 import { version } from "../util/version.ts";
+import { ServerCoding } from "./coding.ts";
 import { withoutPassword } from "./redact.ts";
 import type { Config } from "./schema.ts";
 
@@ -55,25 +56,32 @@ export async function startServer(
   if (departures > 0) ram.departures = new DepartureLog({ entries: departures });
   const ssd = await openSsd(config, logger);
   if (ssd !== undefined) ssd.departures = ram.departures;
-  const remotes = await openRemotes(config, logger);
+  const coding = await ServerCoding.open(config, ram, logger);
+  const remotes = (await openRemotes(config, logger)).map((store) => coding.wrap(store));
+  const { coded } = coding;
   const tiers = new TierChain({
     ram,
-    remotes,
+    remotes: coded === undefined ? remotes : [coded, ...remotes],
     ...(ssd === undefined ? {} : { lower: ssd, writeMode: config.ssd.write }),
   });
   try {
-    const fronts = await listen(config, tiers, logger, onShutdown);
+    const mover = coding.start(tiers, logger);
+    const fronts = await listen(config, tiers, { rules: coding.rules, mover }, logger, onShutdown);
     return {
       listeners: fronts.listeners,
       ...(ssd === undefined ? {} : { ssd }),
       close: async () => {
         await fronts.close();
+        await coding.stop();
         await closeTiers(tiers, ssd, logger);
         for (const remote of remotes) await remote.close();
+        await coding.close();
       },
     };
   } catch (error) {
+    await coding.stop();
     await ssd?.close();
+    await coding.close();
     throw error;
   }
 }
@@ -81,6 +89,7 @@ export async function startServer(
 async function listen(
   config: Config,
   tiers: TierChain,
+  coding: RespServerOptions["coding"],
   logger: Logger,
   onShutdown: (() => void) | undefined,
 ): Promise<RunningServer> {
@@ -113,6 +122,7 @@ async function listen(
     slowlogMaxEntries: config.slowlog.maxEntries,
     listeners: () => listeners,
     lm: () => lm?.stats(),
+    ...(coding === undefined ? {} : { coding }),
     ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),
     ...(onShutdown === undefined ? {} : { onShutdown }),

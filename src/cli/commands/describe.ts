@@ -3,6 +3,7 @@ import { formatBytes, formatCount, formatDuration } from "../../util/units.ts";
 import { ExitCode } from "../exit-code.ts";
 import { clientOptions, example, type ClientFlags } from "../options.ts";
 import type { Output } from "../output.ts";
+import { codedFacts } from "../server/coding-facts.ts";
 import { remoteFacts } from "../server/remote-facts.ts";
 import { takeSnapshot, type Snapshot } from "../server/snapshot.ts";
 import { hitRatio, tierFacts } from "../server/tier-facts.ts";
@@ -22,6 +23,7 @@ async function run({ io, out }: VerbContext, flags: ClientFlags): Promise<ExitCo
       [
         out.facts(serverFacts(connection.label, snapshot)),
         ...snapshot.tiers.map((tier) => out.facts(tierFacts(tier, out.paint))),
+        snapshot.coded === undefined ? "" : out.facts(codedFacts(snapshot.coded, out.paint)),
         ...(snapshot.remotes ?? []).map((remote) => out.facts(remoteFacts(remote, out.paint))),
         snapshot.lm === undefined ? "" : out.facts(lmFacts(snapshot)),
         commandTable(out, snapshot),

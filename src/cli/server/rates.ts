@@ -15,6 +15,17 @@ export interface Rates {
   readonly clients: number;
   /** The tier on disk, if there is one. */
   readonly ssd?: DiskRates;
+  /** Blocks that are kept encoded, if there is room for any. */
+  readonly coded?: CodedRates;
+}
+
+/** What encoding did, per second, and what there is now. */
+interface CodedRates {
+  readonly encodedPerSecond: number;
+  readonly decodedPerSecond: number;
+  readonly usedBytes: number;
+  /** Bytes before for each byte after, since the server started; null before the first block. */
+  readonly ratio: number | null;
 }
 
 /** What happened on disk, per second, and what waits now. */
@@ -41,6 +52,22 @@ export function rates(before: Snapshot, after: Snapshot, seconds: number): Rates
     usedBytes: after.tiers[0].usedBytes,
     clients: after.clients.connected,
     ...diskRates(before, after, seconds),
+    ...codedRates(before, after, seconds),
+  };
+}
+
+function codedRates(before: Snapshot, after: Snapshot, seconds: number): { coded?: CodedRates } {
+  const { coded } = after;
+  if (coded === undefined) return {};
+  const rate = (of: "encoded" | "decoded"): number =>
+    since(before.coded?.[of] ?? 0, coded[of]) / seconds;
+  return {
+    coded: {
+      encodedPerSecond: rate("encoded"),
+      decodedPerSecond: rate("decoded"),
+      usedBytes: coded.usedBytes,
+      ratio: coded.encodedBytes === 0 ? null : coded.originalBytes / coded.encodedBytes,
+    },
   };
 }
 
@@ -88,11 +115,21 @@ const diskColumns: readonly Column[] = [
   ["ssd out/s", ({ ssd }) => formatBytes(ssd?.bytesOutPerSecond ?? 0)],
   ["ssd queue", ({ ssd }) => formatBytes(ssd?.queuedBytes ?? 0)],
 ];
+const codedColumns: readonly Column[] = [
+  ["encoded/s", ({ coded }) => formatCount(coded?.encodedPerSecond ?? 0)],
+  ["decoded/s", ({ coded }) => formatCount(coded?.decodedPerSecond ?? 0)],
+  ["coded", ({ coded }) => formatBytes(coded?.usedBytes ?? 0)],
+  ["ratio", ({ coded }) => coded?.ratio?.toFixed(2) ?? "-"],
+];
 const width = 10;
 
-/** Servers with a tier on disk have columns for it. */
-function columnsOf({ ssd }: Rates): readonly Column[] {
-  return ssd === undefined ? columns : [...columns, ...diskColumns];
+/** Servers with a tier on disk, or with room for encoded blocks, have columns for it. */
+function columnsOf({ ssd, coded }: Rates): readonly Column[] {
+  return [
+    ...columns,
+    ...(ssd === undefined ? [] : diskColumns),
+    ...(coded === undefined ? [] : codedColumns),
+  ];
 }
 
 export function statHeading(sample: Rates): string {

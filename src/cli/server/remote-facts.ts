@@ -4,6 +4,9 @@ import { formatBytes, formatCount, formatRatio } from "../../util/units.ts";
 import { plural } from "../render/plural.ts";
 import type { Paint } from "../render/style.ts";
 
+import type { CodingStats } from "../../store/wrappers/block-coding.ts";
+import { codingFacts } from "./coding-facts.ts";
+
 type Fact = [name: string, value: string | undefined];
 
 type Server = Pick<NodeStats, "url" | "breaker" | "connections" | "lastError">;
@@ -26,6 +29,7 @@ export function remoteFacts(remote: RemoteStats, paint: Paint): Fact[] {
     ["dropped", dropped === 0 ? undefined : paint("red", plural(dropped, "block"))],
     ["failed", failedWrites === 0 ? undefined : paint("red", plural(failedWrites, "block"))],
     ["queue", `${formatBytes(remote.queuedBytes)} in ${plural(remote.queuedItems, "write")}`],
+    ...codingFacts(remote.store as Partial<CodingStats>, paint),
     ["nodes", servers.length === 0 ? paint("red", "none known yet") : undefined],
     ...servers.map((server): Fact => ["node", nodeText(server, paint)]),
   ];

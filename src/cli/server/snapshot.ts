@@ -54,7 +54,7 @@ export interface DiskFigures {
 export interface Snapshot
   extends
     Pick<ServerStats, "version" | "pid" | "uptimeSeconds" | "clients" | "traffic" | "keyspace">,
-    Partial<Pick<ServerStats, "node" | "listeners" | "commands" | "lm" | "remotes">> {
+    Partial<Pick<ServerStats, "node" | "listeners" | "commands" | "lm" | "remotes" | "coded">> {
   readonly product: "keepwarm" | "valkey" | "redis";
   readonly tiers: readonly TierSnapshot[];
 }

@@ -65,6 +65,9 @@ export interface ScanFilter {
   readonly mayUseKey?: (key: Uint8Array) => boolean;
 }
 
+/** What a walk goes over. */
+export type ScanSource = Pick<FrontState, "tiers" | "ram" | "collections" | "now">;
+
 export interface ScanVisitor {
   /** `place` is one of the chain of tiers. */
   block(place: number, key: Buffer): void;
@@ -79,7 +82,7 @@ export interface ScanVisitor {
  * came up or was written during the walk, perhaps to a place behind it, is visited again.
  */
 export function scan(
-  front: FrontState,
+  front: ScanSource,
   cursor: Cursor,
   count: number,
   filter: ScanFilter,
@@ -89,7 +92,7 @@ export function scan(
 }
 
 class Walk {
-  readonly #front: FrontState;
+  readonly #front: ScanSource;
   readonly #filter: ScanFilter;
   readonly #visit: ScanVisitor;
   readonly #matches: ((key: Uint8Array) => boolean) | undefined;
@@ -100,7 +103,7 @@ class Walk {
   #looksLeft: number;
 
   constructor(
-    front: FrontState,
+    front: ScanSource,
     cursor: Cursor,
     count: number,
     filter: ScanFilter,

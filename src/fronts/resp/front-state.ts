@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { TierChain } from "../../tiers/chain/tier-chain.ts";
+import type { CodedStore } from "../../tiers/coded/coded-store.ts";
 import type { RamTier } from "../../tiers/ram/ram-tier.ts";
 import type { Bringing } from "../../tiers/chain/bringing.ts";
 import { defaultRequestLimits } from "../../wire/resp/request-decoder.ts";
@@ -89,6 +90,11 @@ export class FrontState {
     return this.ram.now();
   }
 
+  /** Blocks of this machine that are kept encoded. */
+  get coded(): CodedStore | undefined {
+    return this.options.coding?.mover?.coded;
+  }
+
   nextSessionId(): number {
     return this.#nextSession++;
   }
@@ -135,6 +141,7 @@ export class FrontState {
   /** Drops everything, or all of one keyspace. */
   flush(keyspace?: number): void {
     this.tiers.clear(keyspace);
+    this.coded?.clear(keyspace);
     this.collections.clear(keyspace);
   }
 }

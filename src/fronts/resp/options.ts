@@ -1,5 +1,7 @@
 import type { SecureContextOptions } from "node:tls";
 import type { Logger } from "../../observe/logger.ts";
+import type { CodecRules } from "../../store/wrappers/codec-rules.ts";
+import type { BlockMover } from "../../tiers/coded/block-mover.ts";
 import type { TierChain } from "../../tiers/chain/tier-chain.ts";
 import type { LmStats } from "../lm/stats.ts";
 import type { UserOptions } from "./users.ts";
@@ -71,4 +73,12 @@ export interface RespServerOptions {
   readonly listeners?: () => Readonly<Record<string, string>>;
   /** Figures of the lm front, if there is one. */
   readonly lm?: () => LmStats | undefined;
+  /** Which blocks are encoded how, and what does it in memory. */
+  readonly coding?: CodingOptions;
+}
+
+export interface CodingOptions {
+  readonly rules: CodecRules;
+  /** Absent where there is no room for encoded blocks. */
+  readonly mover: BlockMover | undefined;
 }

@@ -1,6 +1,7 @@
 import type { StoreStats } from "../../store/contract.ts";
 import type { LmStats } from "../lm/stats.ts";
 import type { LowerStats } from "../../tiers/chain/tier-chain.ts";
+import type { CodedStats } from "../../tiers/coded/coded-store.ts";
 import type { FrontState } from "./front-state.ts";
 
 /** What KW.STATS reports: counters since the start, but for what is named as now. */
@@ -13,6 +14,8 @@ export interface ServerStats {
   readonly listeners: Readonly<Record<string, string>>;
   /** The nearest first: RAM, and what is below it. */
   readonly tiers: readonly (RamStats | LowerStats)[];
+  /** Blocks of this machine that are kept encoded, where there is room for any. */
+  readonly coded?: CodedStats;
   /** Stores on other machines, in the order in which they are asked. */
   readonly remotes: readonly RemoteStats[];
   readonly clients: { readonly connected: number; readonly max: number; readonly rejected: number };
@@ -78,7 +81,8 @@ export function serverStats(front: FrontState): ServerStats {
     node: process.version,
     listeners: options.listeners?.() ?? {},
     tiers: tierStats(front),
-    remotes: front.tiers.remotes.map((remote) => ({
+    ...(front.coded === undefined ? {} : { coded: front.coded.stats() }),
+    remotes: others(front).map((remote) => ({
       name: remote.store.name,
       hits: remote.hits,
       hitBytes: remote.hitBytes,
@@ -122,6 +126,11 @@ export function tierStats({ ram, tiers }: FrontState): readonly (RamStats | Lowe
   };
   const lower = tiers.lowerStats();
   return lower === undefined ? [first] : [first, lower];
+}
+
+/** Remote stores of the chain that are on other machines. */
+function others({ tiers, coded }: FrontState): FrontState["tiers"]["remotes"] {
+  return tiers.remotes.filter(({ store }) => store !== coded);
 }
 
 function micros(ms: number): number {

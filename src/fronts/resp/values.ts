@@ -25,23 +25,26 @@ export function findPlace({ front, keyspace }: Session, request: Request, index:
   return front.tiers.find(request.bytes, request.start(index), request.end(index), keyspace);
 }
 
-/** Whether argument `index`, which is nowhere here, is on another machine that was asked. */
-export function isElsewhere(
+/** Whether argument `index`, which is in no tier, is in another store that was asked. */
+export function isElsewhere(session: Session, request: Request, index: number): boolean {
+  return elsewhere(session, request, index) !== undefined;
+}
+
+/** The name of the store that was asked and has argument `index`, which is in no tier. */
+export function elsewhere(
   { front, keyspace }: Session,
   request: Request,
   index: number,
-): boolean {
+): string | undefined {
   const { bringing, tiers } = front;
-  if (bringing === undefined) return false;
-  const [start, end] = [request.start(index), request.end(index)];
-  return tiers.isElsewhere(request.bytes, start, end, keyspace, bringing);
-}
-
-/** The name of the store on another machine that has argument `index`, which is nowhere here. */
-export function elsewhere(session: Session, request: Request, index: number): string | undefined {
-  if (!isElsewhere(session, request, index)) return undefined;
-  const { remotes } = session.front.tiers;
-  return remotes.length === 1 ? remotes[0].store.name : "remote";
+  if (bringing === undefined) return undefined;
+  return tiers.elsewhere(
+    request.bytes,
+    request.start(index),
+    request.end(index),
+    keyspace,
+    bringing,
+  );
 }
 
 /** Whether stores on other machines were asked for something and have not answered in time. */

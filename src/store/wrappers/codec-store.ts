@@ -1,8 +1,5 @@
-import { type CodecName, type EncodeOptions } from "../../codecs/codec.ts";
+import type { BlockCoder } from "../../codecs/coder.ts";
 import { isContainer } from "../../codecs/container.ts";
-import { decodeBlock, decodedBytes, encodeBlock } from "../../codecs/encoded-block.ts";
-import { type BlockLayout, tensorOf } from "../../codecs/tensor.ts";
-import { isKeepwarmError } from "../../errors.ts";
 import type { Block } from "../block.ts";
 import type {
   BlockStore,
@@ -18,19 +15,16 @@ import type {
   StoreStats,
 } from "../contract.ts";
 import { keyBytes } from "../key-bytes.ts";
+import { DecodedBlock } from "./decoded-block.ts";
+import { BlockCoding, type CodecChoice, type CodingStats } from "./block-coding.ts";
 import { inLanes } from "./lanes.ts";
-
-/** How the blocks of a namespace are encoded. */
-export interface CodecChoice extends Omit<EncodeOptions, "signal"> {
-  /** `naive` leaves them as they are. */
-  readonly codec: CodecName;
-  /** What the blocks are. Lossy codecs need it, and `zstd-planes` gains by it. Default: bytes. */
-  readonly layout?: BlockLayout;
-}
 
 export interface CodecStoreOptions {
   /** What to do with the block that is put under `key`; nothing: keep it as it is. */
-  readonly choose: (key: Buffer) => CodecChoice | undefined;
+  readonly choose: (
+    key: Buffer,
+    keyspace: number,
+  ) => CodecChoice | undefined | Promise<CodecChoice | undefined>;
   /** Smaller blocks are kept as they are, such as LMCache's metadata. Default 4 KiB. */
   readonly minBytes?: number;
   /**
@@ -38,19 +32,28 @@ export interface CodecStoreOptions {
    * store takes.
    */
   readonly maxDecodedBytes?: number;
+  /** What encodes and decodes. Default: the calling thread. */
+  readonly coder?: BlockCoder;
+  /** Default `"codec"`. */
+  readonly name?: string;
 }
 
-/** What a {@link CodecStore} adds to the counters of the store that it wraps. */
-export interface CodecStoreStats extends StoreStats {
-  /** Blocks that were encoded, their bytes before, and after. */
-  readonly encoded: number;
-  readonly originalBytes: number;
-  readonly encodedBytes: number;
-  /** Blocks that a codec was chosen for and that were kept as they are: too small, not smaller, unsuitable. */
-  readonly leftAsIs: number;
-  readonly decoded: number;
-  /** Encoded blocks that could not be decoded: damaged, or of a codec that is not here. They are misses. */
-  readonly undecodable: number;
+/** The counters of the store that is wrapped, and what encoding did. */
+export interface CodecStoreStats extends StoreStats, CodingStats {}
+
+/** A store that reads blocks to where the caller wants them, once their length is known. */
+interface ReadsInPlace extends BlockStore {
+  getInto?(
+    keys: readonly Key[],
+    place: (index: number, length: number) => Uint8Array | undefined,
+    options?: GetOptions,
+  ): Promise<(ReadBlock | undefined)[]>;
+}
+
+/** A block that was read in place. */
+interface ReadBlock {
+  readonly bytes: number;
+  readonly ttlMs: number | undefined;
 }
 
 const defaultMinBytes = 4096;
@@ -75,25 +78,22 @@ const lanes = 4;
  * ```
  */
 export class CodecStore implements BlockStore {
-  readonly name = "codec";
+  readonly name: string;
   readonly capabilities: StoreCapabilities;
   /** Where the encoded blocks are. */
   readonly inner: BlockStore;
   readonly #choose: CodecStoreOptions["choose"];
   readonly #minBytes: number;
   readonly #maxDecodedBytes: number;
+  readonly #coding: BlockCoding;
   #hits = 0;
   #misses = 0;
   #hitBytes = 0;
-  #encoded = 0;
-  #originalBytes = 0;
-  #encodedBytes = 0;
-  #leftAsIs = 0;
-  #decoded = 0;
-  #undecodable = 0;
 
   constructor(inner: BlockStore, options: CodecStoreOptions) {
     this.inner = inner;
+    this.name = options.name ?? "codec";
+    this.#coding = new BlockCoding(options.coder);
     this.capabilities = inner.capabilities;
     this.#choose = options.choose;
     this.#minBytes = options.minBytes ?? defaultMinBytes;
@@ -106,19 +106,46 @@ export class CodecStore implements BlockStore {
       await inLanes(lanes, found.length, async (index) => {
         const block = found[index];
         if (block === undefined || !isContainer(block.bytes)) return;
-        found[index] = await this.#decode(block, options?.signal);
+        const bytes = await this.#decode(block.bytes, options?.signal);
+        found[index] = bytes && new DecodedBlock(bytes, block.ttlMs);
         block.release();
       });
     } catch (error) {
       for (const block of found) block?.release();
       throw error;
     }
-    for (const block of found)
-      if (block === undefined) this.#misses++;
-      else {
-        this.#hits++;
-        this.#hitBytes += block.bytes.length;
-      }
+    for (const block of found) this.#count(block?.bytes.length);
+    return found;
+  }
+
+  /**
+   * Reads blocks to where `place` says, which may be asked a second time for one: with the length of the
+   * encoded block, then with that of the block itself. Those that are not encoded are read in place where the
+   * store below can.
+   */
+  async getInto(
+    keys: readonly Key[],
+    place: (index: number, length: number) => Uint8Array | undefined,
+    options?: GetOptions,
+  ): Promise<(ReadBlock | undefined)[]> {
+    const inner: ReadsInPlace = this.inner;
+    if (inner.getInto === undefined) return this.#copyInto(keys, place, options);
+    const memory: (Uint8Array | undefined)[] = keys.map(() => undefined);
+    const placed = (index: number, length: number): Uint8Array | undefined =>
+      (memory[index] = place(index, length));
+    const found = await inner.getInto(keys, placed, options);
+    await inLanes(lanes, found.length, async (index) => {
+      const block = found[index];
+      const bytes = block && memory[index]?.subarray(0, block.bytes);
+      if (block === undefined || bytes === undefined || !isContainer(bytes)) return;
+      found[index] = undefined;
+      const decoded = await this.#decode(Buffer.from(bytes), options?.signal);
+      const target = decoded && place(index, decoded.length);
+      if (decoded === undefined || target === undefined) return;
+      target.set(decoded);
+      found[index] = { bytes: decoded.length, ttlMs: block.ttlMs };
+    });
+    for (const block of found) this.#count(block?.bytes);
     return found;
   }
 
@@ -129,7 +156,7 @@ export class CodecStore implements BlockStore {
     await inLanes(lanes, entries.length, async (index) => {
       const entry = entries[index];
       const wanted = !there.has(entry);
-      const value = await this.#encode(entry, wanted, options?.signal);
+      const value = await this.#encode(entry, wanted, options);
       if (value !== entry.value) encoded[index] = { ...entry, value };
     });
     return this.inner.put(encoded, options);
@@ -159,12 +186,7 @@ export class CodecStore implements BlockStore {
       hits: this.#hits,
       misses: this.#misses,
       hitBytes: this.#hitBytes,
-      encoded: this.#encoded,
-      originalBytes: this.#originalBytes,
-      encodedBytes: this.#encodedBytes,
-      leftAsIs: this.#leftAsIs,
-      decoded: this.#decoded,
-      undecodable: this.#undecodable,
+      ...this.#coding.stats(),
     };
   }
 
@@ -186,80 +208,47 @@ export class CodecStore implements BlockStore {
   async #encode(
     entry: PutEntry,
     wanted: boolean,
-    signal: AbortSignal | undefined,
+    options: PutOptions | undefined,
   ): Promise<PutEntry["value"]> {
     const { buffer, byteOffset, length } = keyBytes(entry.key);
-    const choice = this.#choose(Buffer.from(buffer, byteOffset, length));
     const bytes = joined(entry.value);
     const fits = bytes.length >= this.#minBytes && bytes.length <= this.capabilities.maxBlockBytes;
-    const smaller =
-      choice === undefined || choice.codec === "naive" || !fits || !wanted
-        ? undefined
-        : await this.#smaller(bytes, choice, signal);
-    if (smaller !== undefined) return smaller;
-    if (wanted && choice !== undefined && choice.codec !== "naive") this.#leftAsIs++;
-    return isContainer(bytes) ? encodeBlock("naive", bytes) : entry.value;
+    const key = Buffer.from(buffer, byteOffset, length);
+    const choice = wanted ? await this.#choose(key, options?.keyspace ?? 0) : undefined;
+    if (choice !== undefined && fits) {
+      const smaller = await this.#coding.encode(bytes, choice, options?.signal);
+      if (smaller !== undefined) return smaller;
+    } else if (choice !== undefined && choice.codec !== "naive") this.#coding.leaveAsIs();
+    return isContainer(bytes) ? this.#coding.wrapped(bytes) : entry.value;
   }
 
-  /** The block encoded as chosen; nothing when that cannot be done or does not make it smaller. */
-  async #smaller(
-    bytes: Uint8Array,
-    { codec, layout, ...options }: CodecChoice,
-    signal: AbortSignal | undefined,
-  ): Promise<Uint8Array[] | undefined> {
-    const tensor = layout && tensorOf(layout, bytes.length);
-    if (layout !== undefined && tensor === undefined) return undefined;
-    try {
-      const parts = await encodeBlock(
-        codec,
-        bytes,
-        tensor,
-        signal ? { ...options, signal } : options,
-      );
-      const length = parts.reduce((sum, part) => sum + part.length, 0);
-      if (length >= bytes.length) return undefined;
-      this.#encoded++;
-      this.#originalBytes += bytes.length;
-      this.#encodedBytes += length;
-      return parts;
-    } catch (error) {
-      if (isKeepwarmError(error)) return undefined;
-      throw error;
+  #decode(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+    return this.#coding.decode(bytes, this.#maxDecodedBytes, signal);
+  }
+
+  async #copyInto(
+    keys: readonly Key[],
+    place: (index: number, length: number) => Uint8Array | undefined,
+    options: GetOptions | undefined,
+  ): Promise<(ReadBlock | undefined)[]> {
+    const blocks = await this.get(keys, options);
+    return blocks.map((block, index) => {
+      if (block === undefined) return undefined;
+      const target = place(index, block.bytes.length);
+      target?.set(block.bytes);
+      const read = { bytes: block.bytes.length, ttlMs: block.ttlMs };
+      block.release();
+      return target && read;
+    });
+  }
+
+  #count(bytes: number | undefined): void {
+    if (bytes === undefined) this.#misses++;
+    else {
+      this.#hits++;
+      this.#hitBytes += bytes;
     }
   }
-
-  async #decode(block: Block, signal: AbortSignal | undefined): Promise<Block | undefined> {
-    try {
-      const length = decodedBytes(block.bytes);
-      if (length > this.#maxDecodedBytes) {
-        this.#undecodable++;
-        return undefined;
-      }
-      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
-      await decodeBlock(block.bytes, bytes, signal ? { signal } : undefined);
-      this.#decoded++;
-      return new DecodedBlock(bytes, block.ttlMs);
-    } catch (error) {
-      if (!isKeepwarmError(error)) throw error;
-      this.#undecodable++;
-      return undefined;
-    }
-  }
-}
-
-/** Memory of its own: nothing has to be given back. */
-class DecodedBlock implements Block {
-  readonly bytes: Uint8Array;
-  readonly ttlMs: number | undefined;
-
-  constructor(bytes: Uint8Array, ttlMs: number | undefined) {
-    this.bytes = bytes;
-    this.ttlMs = ttlMs;
-  }
-
-  release(): void {}
-
-  [Symbol.dispose](): void {}
 }
 
 function joined(value: PutEntry["value"]): Uint8Array {

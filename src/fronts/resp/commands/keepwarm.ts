@@ -1,6 +1,6 @@
 import type { Request } from "../../../wire/resp/request.ts";
 import type { CommandSpec } from "../command.ts";
-import { formatCursor, parseCursor, scan } from "../cursor.ts";
+import { blockRows } from "../block-rows.ts";
 import type { Session } from "../session.ts";
 import { serverStats } from "../stats.ts";
 import { findPlace, isElsewhere } from "../values.ts";
@@ -22,60 +22,28 @@ function match(session: Session, request: Request): void {
 
 function scanEntries(session: Session, request: Request): void {
   const { front, reply, keyspace, user } = session;
-  const cursor = parseCursor(request.latin1(1));
   let count = 100;
   let pattern: Uint8Array | undefined;
   for (let index = 2; index + 1 < request.argc; index += 2)
     if (request.is(index, "MATCH")) pattern = request.view(index + 1);
     else if (request.is(index, "COUNT")) count = request.integer(index + 1) ?? 0;
     else count = 0;
-  if (cursor === undefined || count < 1 || request.argc % 2 !== 0) {
+  const page =
+    count < 1 || request.argc % 2 !== 0
+      ? undefined
+      : blockRows(front, request.latin1(1), Math.min(count, 100_000), {
+          keyspace,
+          ...(pattern === undefined ? {} : { match: pattern }),
+          mayUseKey: (key) => user?.mayUseKey(key) === true,
+        });
+  if (page === undefined) {
     reply.error("ERR usage: KW.SCAN cursor [MATCH pattern] [COUNT count]");
     return;
   }
-  const { tiers } = front;
-  const rows: {
-    key: Buffer;
-    bytes: number;
-    expiresAt: number;
-    idleMs: number;
-    hits: number;
-    tier: string;
-  }[] = [];
-  const next = scan(
-    front,
-    cursor,
-    Math.min(count, 100_000),
-    {
-      keyspace,
-      ...(pattern === undefined ? {} : { match: pattern }),
-      mayUseKey: (key) => user?.mayUseKey(key) === true,
-    },
-    {
-      block: (place, key) =>
-        rows.push({
-          key: Buffer.from(key),
-          bytes: tiers.length(place),
-          expiresAt: tiers.expiresAt(place),
-          idleMs: tiers.idleMs(place),
-          hits: tiers.hits(place),
-          tier: tiers.tierOf(place),
-        }),
-      collection: ({ key, bytes, expiresAt, usedAt, type }) =>
-        rows.push({
-          key: Buffer.from(key, "latin1"),
-          bytes,
-          expiresAt,
-          idleMs: Math.max(0, front.now() - usedAt),
-          hits: 0,
-          tier: type,
-        }),
-    },
-  );
   reply.array(2);
-  reply.bulk(formatCursor(next));
-  reply.array(rows.length);
-  for (const row of rows) {
+  reply.bulk(page.next);
+  reply.array(page.rows.length);
+  for (const row of page.rows) {
     reply.array(6);
     reply.bulk(row.key);
     reply.integer(row.bytes);

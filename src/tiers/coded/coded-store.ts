@@ -1,0 +1,165 @@
+import { isContainer } from "../../codecs/container.ts";
+import type { Block } from "../../store/block.ts";
+import type {
+  CallOptions,
+  EntryInfo,
+  GetOptions,
+  Key,
+  PutEntry,
+  PutOptions,
+  PutOutcome,
+  ScanOptions,
+  StoreCapabilities,
+  StoreStats,
+} from "../../store/contract.ts";
+import { keyBytes } from "../../store/key-bytes.ts";
+import type { BlockCoding, CodingStats } from "../../store/wrappers/block-coding.ts";
+import { DecodedBlock } from "../../store/wrappers/decoded-block.ts";
+import { inLanes } from "../../store/wrappers/lanes.ts";
+import type { ChainStore } from "../chain/chain-store.ts";
+import type { RemoteStore } from "../chain/remote.ts";
+import type { TierChain } from "../chain/tier-chain.ts";
+
+/** What a {@link CodedStore} counts: sizes are those of encoded blocks. */
+export interface CodedStats extends StoreStats, CodingStats {}
+
+/** A block to keep, with the other half of its pair if it has one. */
+export interface KeptBlock {
+  readonly key: Uint8Array;
+  readonly parts: readonly Uint8Array[];
+  readonly ttlMs: number | undefined;
+}
+
+const lanes = 4;
+
+/**
+ * Blocks of this machine that are kept encoded, asked after the tiers that keep them as they are. A
+ * chain of tiers has it as the first of its remote stores, and reads from it as from those. What the chain
+ * writes is not kept but ends what was here under the same key: only {@link keep} adds blocks.
+ */
+export class CodedStore implements RemoteStore {
+  readonly name = "coded";
+  /** Of this machine: FLUSHALL empties it. */
+  readonly isLocal = true;
+  readonly capabilities: StoreCapabilities;
+  readonly #inner: ChainStore;
+  readonly #coding: BlockCoding;
+  readonly #maxBlockBytes: number;
+  #hits = 0;
+  #misses = 0;
+  #hitBytes = 0;
+
+  /**
+   * @param inner where encoded blocks lie: memory, or memory and disk
+   * @param maxBlockBytes the largest decoded block
+   */
+  constructor(inner: ChainStore, coding: BlockCoding, maxBlockBytes: number) {
+    this.#inner = inner;
+    this.#coding = coding;
+    this.#maxBlockBytes = maxBlockBytes;
+    this.capabilities = { ...inner.capabilities, maxBlockBytes };
+  }
+
+  /** Where the encoded blocks are. */
+  get tiers(): TierChain {
+    return this.#inner.tiers;
+  }
+
+  /** Whether a block of so many bytes finds room without another's leaving. */
+  hasRoom(bytes: number): boolean {
+    const { ram, lower } = this.tiers;
+    const { capacityBytes, usedBytes } = lower === undefined ? ram : lower.stats();
+    // Pages and frames take some room beside the bytes.
+    return usedBytes + bytes * 1.02 + 65_536 <= capacityBytes;
+  }
+
+  /** Whether a key is here: known at once. */
+  isKept(key: Uint8Array, keyspace: number): boolean {
+    return this.tiers.find(key, 0, key.length, keyspace) !== 0;
+  }
+
+  /** Keeps blocks that are encoded already, or shall be given back as they are. False: there is no room. */
+  async keep(blocks: readonly KeptBlock[], keyspace: number): Promise<boolean> {
+    const entries = blocks.map(({ key, parts, ttlMs }) =>
+      ttlMs === undefined ? { key, value: parts } : { key, value: parts, ttlMs },
+    );
+    const outcomes = await this.#inner.put(entries, { keyspace });
+    if (outcomes.every(({ status }) => status === "stored")) return true;
+    await this.delete(
+      blocks.map(({ key }) => key),
+      { keyspace },
+    );
+    return false;
+  }
+
+  async get(keys: readonly Key[], options?: GetOptions): Promise<(Block | undefined)[]> {
+    const found = await this.#inner.get(keys, options);
+    await inLanes(lanes, found.length, async (index) => {
+      const block = found[index];
+      if (block === undefined || !isContainer(block.bytes)) return;
+      found[index] = undefined;
+      try {
+        const bytes = await this.#coding.decode(block.bytes, this.#maxBlockBytes, options?.signal);
+        found[index] = bytes && new DecodedBlock(bytes, block.ttlMs);
+      } finally {
+        block.release();
+      }
+    });
+    for (const block of found)
+      if (block === undefined) this.#misses++;
+      else {
+        this.#hits++;
+        this.#hitBytes += block.bytes.length;
+      }
+    return found;
+  }
+
+  /** Nothing is kept: a newer value stands above, and what was here of its key ends. */
+  async put(entries: readonly PutEntry[], options?: PutOptions): Promise<PutOutcome[]> {
+    void this.delete(
+      entries.map(({ key }) => key),
+      options,
+    );
+    return entries.map(() => ({ status: "stored" }));
+  }
+
+  match(keys: readonly Key[], options?: CallOptions): Promise<number> {
+    return this.#inner.match(keys, options);
+  }
+
+  has(keys: readonly Key[], options?: CallOptions): Promise<boolean[]> {
+    return this.#inner.has(keys, options);
+  }
+
+  delete(keys: readonly Key[], options?: CallOptions): Promise<number> {
+    const gone = this.#inner.delete(keys, options);
+    for (const key of keys.map(keyBytes))
+      this.tiers.forget(key, 0, key.length, options?.keyspace ?? 0);
+    return gone;
+  }
+
+  /** Bytes of an entry are those of the encoded block. */
+  scan(options?: ScanOptions): AsyncIterable<EntryInfo> {
+    return this.#inner.scan(options);
+  }
+
+  /** Drops everything, or all of one keyspace. */
+  clear(keyspace?: number): void {
+    this.tiers.clear(keyspace);
+  }
+
+  stats(): CodedStats {
+    return {
+      ...this.#inner.stats(),
+      name: this.name,
+      hits: this.#hits,
+      misses: this.#misses,
+      hitBytes: this.#hitBytes,
+      ...this.#coding.stats(),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+}
