@@ -10,8 +10,8 @@ export class Bringing {
   /** Slots of values that have come up, and of those that were in RAM all along. */
   readonly #brought = new Set<number>();
   readonly #kept: number[] = [];
-  /** Keys that remote stores have, by lookup id. */
-  readonly #elsewhere = new Set<string>();
+  /** The names of the remote stores that have keys, by lookup id. */
+  readonly #elsewhere = new Map<string, string>();
   #pending = 0;
   #released = false;
 
@@ -30,14 +30,14 @@ export class Bringing {
     return this.#brought.has(slot);
   }
 
-  /** Whether a remote store has said that it has the key. */
-  isElsewhere(id: string): boolean {
-    return this.#elsewhere.has(id);
+  /** The name of the remote store that has said that it has the key. */
+  elsewhere(id: string): string | undefined {
+    return this.#elsewhere.get(id);
   }
 
-  /** A remote store has the key that was asked for. */
-  foundElsewhere(id: string): void {
-    this.#elsewhere.add(id);
+  /** The remote store of this name has the key that was asked for. */
+  foundElsewhere(id: string, name: string): void {
+    this.#elsewhere.set(id, name);
     this.arrive(0);
   }
 

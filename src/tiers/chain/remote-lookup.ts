@@ -39,7 +39,7 @@ export class RemoteLookup {
     if (this.#newValues.push(question) === 1) queueMicrotask(() => void this.#fetch());
   }
 
-  /** Finds out whether a remote store has the key: {@link Bringing.isElsewhere} then tells. */
+  /** Finds out whether a remote store has the key: {@link Bringing.elsewhere} then tells. */
   seek(key: Uint8Array, start: number, end: number, keyspace: number, bringing: Bringing): void {
     bringing.expect();
     const { question, isNew } = ask(this.#presences, key, start, end, keyspace, bringing);
@@ -96,7 +96,8 @@ export class RemoteLookup {
       for (const [index, question] of missing.entries())
         if (present[index]) {
           this.#presences.delete(question.id);
-          for (const bringing of question.waiting) bringing.foundElsewhere(question.id);
+          for (const bringing of question.waiting)
+            bringing.foundElsewhere(question.id, remote.store.name);
         }
       missing = missing.filter((_, index) => !present[index]);
     }

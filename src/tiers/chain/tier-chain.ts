@@ -1,7 +1,10 @@
 import { partnerKey } from "../../store/pairs.ts";
 import type { RamObserver, RamTier } from "../ram/ram-tier.ts";
+import type { AsideStore } from "./aside-store.ts";
 import { Bringing } from "./bringing.ts";
+import { Flights } from "./flights.ts";
 import type { LowerTier, LowerTierStats, SettledOutcome } from "./lower-tier.ts";
+import { Places } from "./places.ts";
 import { type Fetched, Remote, type RemoteStore } from "./remote.ts";
 import { RemoteLookup, lookupId } from "./remote-lookup.ts";
 import { type WriteMode, type WritePolicy, createWritePolicy } from "./write-policy.ts";
@@ -10,6 +13,8 @@ export interface TierChainOptions {
   readonly ram: RamTier;
   /** The tier below RAM. Without one the chain is RAM alone. */
   readonly lower?: LowerTier;
+  /** A store of this machine that is asked before {@link remotes}. Default none. */
+  readonly aside?: AsideStore;
   /** Stores on other machines that are written to as well, and asked in this order. Default none. */
   readonly remotes?: readonly RemoteStore[];
   /** Most bytes of values that wait to be written to each of them. Default: an eighth of RAM. */
@@ -24,13 +29,6 @@ export interface TierChainOptions {
   readonly prefetchBytes?: number;
 }
 
-/** A value on its way up. */
-interface Flight {
-  readonly waiting: Bringing[];
-  readonly bytes: number;
-  readonly version: number;
-}
-
 /** A lower tier's own figures, and what the chain counts of it. */
 export type LowerStats = LowerTierStats & {
   readonly promoted: number;
@@ -42,42 +40,32 @@ export type LowerStats = LowerTierStats & {
 /**
  * RAM and the tier below it as one, for fronts: where a key is, is answered at once; a value that
  * lies below is brought up to RAM first ({@link bring}) and then served like any other.
- *
- * A *place* says where a key is: a RAM entry (positive), a row of the lower tier (negative), or 0.
- * It is valid until the store changes: do not keep it beyond a turn of the event loop.
  */
-export class TierChain implements RamObserver {
-  readonly ram: RamTier;
-  readonly lower: LowerTier | undefined;
+export class TierChain extends Places implements RamObserver {
   readonly remotes: readonly Remote[];
+  readonly #aside: AsideStore | undefined;
   readonly #lookup: RemoteLookup | undefined;
   readonly #writes: WritePolicy | undefined;
-  readonly #flights = new Map<number, Flight>();
-  readonly #prefetchLimit: number;
+  readonly #flights: Flights | undefined;
   readonly #roomListeners: (() => void)[] = [];
-  #prefetchingBytes = 0;
   /** Where the value comes from that is being published; undefined: from a client. */
   #source: "lower" | "remote" | undefined;
   #clearing = false;
-  /** Values that came up from below, and those that were asked for and did not come. */
-  promoted = 0;
-  promotedBytes = 0;
-  failedReads = 0;
-  /** Values read ahead of their being asked for. */
-  prefetched = 0;
-
   constructor(options: TierChainOptions) {
     const { ram, lower } = options;
-    this.ram = ram;
-    this.lower = lower;
-    this.#prefetchLimit = options.prefetchBytes ?? Math.floor(ram.capacityBytes / 16);
+    super(ram, lower);
     const queueBytes = options.remoteQueueBytes ?? Math.floor(ram.capacityBytes / 8);
     this.remotes = (options.remotes ?? []).map((store) => new Remote(ram, store, { queueBytes }));
-    if (this.remotes.length > 0)
-      this.#lookup = new RemoteLookup(ram, this.remotes, (key, keyspace, fetched) =>
+    this.#aside = options.aside;
+    const asked =
+      options.aside === undefined
+        ? this.remotes
+        : [new Remote(ram, options.aside), ...this.remotes];
+    if (asked.length > 0)
+      this.#lookup = new RemoteLookup(ram, asked, (key, keyspace, fetched) =>
         this.#landRemote(key, keyspace, fetched),
       );
-    if (lower !== undefined || this.remotes.length > 0) ram.observer = this;
+    if (lower !== undefined || asked.length > 0) ram.observer = this;
     if (lower === undefined) return;
     lower.onRoom = () => {
       for (const listener of this.#roomListeners) listener();
@@ -86,6 +74,10 @@ export class TierChain implements RamObserver {
       const entry = ram.find(key, 0, key.length, keyspace);
       return entry !== 0 && ram.entries.hits(entry) > 0;
     };
+    const prefetchBytes = options.prefetchBytes ?? Math.floor(ram.capacityBytes / 16);
+    this.#flights = new Flights(ram, lower, prefetchBytes, (...value) =>
+      this.#publish("lower", ...value),
+    );
     this.#writes = createWritePolicy(options.writeMode ?? "through", {
       ram,
       lower,
@@ -94,65 +86,9 @@ export class TierChain implements RamObserver {
     });
   }
 
-  /** Whether a key that is nowhere here may be on another machine. */
+  /** Whether a key that is in no tier may be aside or on another machine. */
   get hasRemotes(): boolean {
     return this.#lookup !== undefined;
-  }
-
-  /** The place of `key[start, end)`, or 0. */
-  find(key: Uint8Array, start: number, end: number, keyspace: number): number {
-    const entry = this.ram.find(key, start, end, keyspace);
-    if (entry !== 0 || this.lower === undefined) return entry;
-    return -this.lower.find(key, start, end, keyspace);
-  }
-
-  tierOf(place: number): string {
-    return place > 0 ? "ram" : this.lower!.name;
-  }
-
-  /** Bytes of the value. */
-  length(place: number): number {
-    const { ram } = this;
-    return place > 0 ? ram.slots.length(ram.entries.slot(place)) : this.lower!.length(-place);
-  }
-
-  /** Milliseconds since 1970, or 0 for never. */
-  expiresAt(place: number): number {
-    return place > 0 ? this.ram.entries.expiresAt(place) : this.lower!.expiresAt(-place);
-  }
-
-  setExpiry(place: number, at: number): void {
-    if (place > 0) this.ram.setExpiry(place, at);
-    else this.lower!.setExpiry(-place, at);
-  }
-
-  /** Whether a place still holds the key that it held before this turn's removals. */
-  isPresent(place: number): boolean {
-    return place > 0 ? this.ram.entries.isPresent(place) : this.lower!.isPresent(-place);
-  }
-
-  isPinned(place: number): boolean {
-    if (place < 0) return this.lower!.isPinned(-place);
-    if (this.ram.entries.pinned(place)) return true;
-    const key = this.key(place);
-    const row = this.lower?.locate(key, 0, key.length, this.keyspace(place)) ?? 0;
-    return row !== 0 && this.lower!.isPinned(row);
-  }
-
-  /**
-   * Pins the key wherever it is, and the other half of its pair: pinned keys do not leave the store for
-   * want of room. What is pinned and stands below may still leave RAM.
-   */
-  setPinned(place: number, pinned: boolean): void {
-    const key = this.key(place);
-    const keyspace = this.keyspace(place);
-    const other = partnerKey(key, 0, key.length);
-    for (const each of other === undefined ? [key] : [key, other]) {
-      const entry = this.ram.find(each, 0, each.length, keyspace);
-      if (entry !== 0) this.ram.setPinned(entry, pinned);
-      const row = this.lower?.locate(each, 0, each.length, keyspace) ?? 0;
-      if (row !== 0) this.lower!.setPinned(row, pinned);
-    }
   }
 
   /**
@@ -164,30 +100,6 @@ export class TierChain implements RamObserver {
     if (!this.isKept(entry) || (partner !== 0 && !this.isKept(partner))) return false;
     this.ram.demote(entry);
     return true;
-  }
-
-  hits(place: number): number {
-    return place > 0 ? this.ram.entries.hits(place) : this.lower!.hits(-place);
-  }
-
-  idleMs(place: number): number {
-    return place > 0 ? this.ram.idleMs(place) : this.lower!.idleMs(-place);
-  }
-
-  /** The key's bytes: a view, valid in this turn. */
-  key(place: number): Buffer {
-    const { ram } = this;
-    return place > 0 ? ram.slots.key(ram.entries.slot(place)) : this.lower!.key(-place);
-  }
-
-  keyspace(place: number): number {
-    return place > 0 ? this.ram.entries.keyspace(place) : this.lower!.keyspace(-place);
-  }
-
-  /** The key was reported present: renews it and keeps it for a moment. */
-  protect(place: number): void {
-    if (place > 0) this.ram.protect(place);
-    else this.lower!.touch(-place);
   }
 
   /**
@@ -209,11 +121,6 @@ export class TierChain implements RamObserver {
   countMiss(): void {
     this.ram.counters.misses++;
     this.lower?.countMiss();
-  }
-
-  touch(place: number): void {
-    if (place > 0) this.ram.touch(place);
-    else this.lower!.touch(-place);
   }
 
   /** Drops the key everywhere, and the other half of its pair. */
@@ -245,12 +152,14 @@ export class TierChain implements RamObserver {
     if (this.lower?.isLearning === true) this.lower.forget?.(key.subarray(start, end), keyspace);
   }
 
-  /** Drops `key[start, end)`, and the other half of its pair, on other machines. */
+  /** Drops `key[start, end)`, and the other half of its pair, aside and on other machines. */
   removeRemote(key: Uint8Array, start: number, end: number, keyspace: number): void {
-    const other = this.remotes.length > 0 ? partnerKey(key, start, end) : undefined;
-    for (const remote of this.remotes) {
-      remote.delete(key.subarray(start, end), keyspace);
-      if (other !== undefined) remote.delete(other, keyspace);
+    if (this.#lookup === undefined) return;
+    const other = partnerKey(key, start, end);
+    for (const each of [key.subarray(start, end), other]) {
+      if (each === undefined) continue;
+      this.#aside?.forget(each, keyspace);
+      for (const remote of this.remotes) remote.delete(each, keyspace);
     }
   }
 
@@ -258,26 +167,9 @@ export class TierChain implements RamObserver {
   clear(keyspace?: number): void {
     this.#clearing = true;
     this.lower?.clear(keyspace);
+    this.#aside?.clear(keyspace);
     this.ram.clear(keyspace);
     this.#clearing = false;
-  }
-
-  /** Keys of one keyspace, wherever they are. */
-  countOf(keyspace: number): number {
-    const inRam = this.ram.countOf(keyspace);
-    const { lower } = this;
-    return lower === undefined
-      ? inRam
-      : inRam + lower.countOf(keyspace) - lower.countInRam(keyspace);
-  }
-
-  /** All keys, wherever they are. */
-  get count(): number {
-    let count = this.ram.entries.count;
-    if (this.lower !== undefined)
-      for (let keyspace = 0; keyspace < 256; keyspace++)
-        count += this.lower.countOf(keyspace) - this.lower.countInRam(keyspace);
-    return count;
   }
 
   /** A {@link Bringing} for the values of one command; `ready` is called when all have come. */
@@ -300,10 +192,7 @@ export class TierChain implements RamObserver {
     const place = this.find(key, start, end, keyspace);
     if (place > 0) return;
     if (place === 0) this.#lookup?.bring(key, start, end, keyspace, bringing);
-    else {
-      bringing.expect();
-      this.#fly(-place).waiting.push(bringing);
-    }
+    else this.#flights!.bring(-place, bringing);
   }
 
   /** Finds out whether another machine has `key[start, end)`, if it is nowhere here. */
@@ -312,27 +201,20 @@ export class TierChain implements RamObserver {
       this.#lookup?.seek(key, start, end, keyspace, bringing);
   }
 
-  /** Whether another machine has `key[start, end)`, as far as `bringing` has found out. */
-  isElsewhere(
+  /** Which store aside or on another machine has `key[start, end)`, as far as `bringing` has found out. */
+  elsewhere(
     key: Uint8Array,
     start: number,
     end: number,
     keyspace: number,
     bringing: Bringing | undefined,
-  ): boolean {
-    return bringing?.isElsewhere(lookupId(key, start, end, keyspace)) === true;
+  ): string | undefined {
+    return bringing?.elsewhere(lookupId(key, start, end, keyspace));
   }
 
   /** Reads ahead what lies below and will probably be asked for next: places in that order. */
   prefetch(places: readonly number[]): void {
-    const { lower } = this;
-    if (lower === undefined) return;
-    for (const place of places) {
-      if (place >= 0 || this.#flights.has(-place) || !lower.isPresent(-place)) continue;
-      if (this.#prefetchingBytes + lower.length(-place) > this.#prefetchLimit) return;
-      this.prefetched++;
-      this.#fly(-place);
-    }
+    this.#flights?.prefetch(places);
   }
 
   /** Whether the tier below can take a value of this length without turning it down. */
@@ -347,8 +229,8 @@ export class TierChain implements RamObserver {
 
   /** The lower tier's figures. */
   lowerStats(): LowerStats | undefined {
-    if (this.lower === undefined) return undefined;
-    const { promoted, promotedBytes, failedReads, prefetched } = this;
+    if (this.lower === undefined || this.#flights === undefined) return undefined;
+    const { promoted, promotedBytes, failedReads, prefetched } = this.#flights;
     return { ...this.lower.stats(), promoted, promotedBytes, failedReads, prefetched };
   }
 
@@ -384,10 +266,12 @@ export class TierChain implements RamObserver {
   }
 
   forgotten(entry: number, why: "evicted" | "expired" | "removed"): void {
-    if (why === "removed" && !this.#clearing && this.remotes.length > 0) {
+    if (why === "removed" && !this.#clearing && this.#lookup !== undefined) {
       const { slots, entries } = this.ram;
       const key = slots.key(entries.slot(entry));
-      for (const remote of this.remotes) remote.delete(key, entries.keyspace(entry));
+      const keyspace = entries.keyspace(entry);
+      this.#aside?.forget(key, keyspace);
+      for (const remote of this.remotes) remote.delete(key, keyspace);
     }
     this.#row(entry, (row) => {
       if (why === "removed") this.lower!.remove(row);
@@ -421,7 +305,8 @@ export class TierChain implements RamObserver {
   }
 
   #writeRemote(entry: number): void {
-    const { entries } = this.ram;
+    const { entries, slots } = this.ram;
+    this.#aside?.forget(slots.key(entries.slot(entry)), entries.keyspace(entry));
     for (const remote of this.remotes)
       remote.write(entries.slot(entry), entries.keyspace(entry), entries.expiresAt(entry));
   }
@@ -434,52 +319,6 @@ export class TierChain implements RamObserver {
     if (row !== 0) act(row);
   }
 
-  #fly(row: number): Flight {
-    const lower = this.lower!;
-    const version = lower.version(row);
-    const underWay = this.#flights.get(row);
-    if (underWay?.version === version) return underWay;
-    const flight: Flight = { waiting: [], bytes: lower.length(row), version };
-    this.#flights.set(row, flight);
-    this.#prefetchingBytes += flight.bytes;
-    const arrived = (slot: number): void => {
-      if (this.#flights.get(row) === flight) this.#flights.delete(row);
-      this.#prefetchingBytes -= flight.bytes;
-      const landed = slot === 0 ? 0 : this.#land(row, version, slot);
-      if (slot === 0) this.failedReads++;
-      if (landed !== 0) this.ram.slots.retain(landed);
-      // A command that runs at once may remove the key, for which the next one waits too.
-      for (const bringing of flight.waiting) bringing.arrive(landed);
-      if (landed !== 0) this.ram.slots.release(landed);
-    };
-    lower.read(row, this.ram).then(arrived, () => arrived(0));
-    return flight;
-  }
-
-  /** Publishes what was read, unless the key was changed meanwhile. Returns the slot, or 0. */
-  #land(row: number, version: number, slot: number): number {
-    const lower = this.lower!;
-    const { ram } = this;
-    if (!lower.isPresent(row) || lower.version(row) !== version) {
-      ram.cancel(slot);
-      return 0;
-    }
-    const key = Buffer.from(lower.key(row));
-    const keyspace = lower.keyspace(row);
-    if (ram.find(key, 0, key.length, keyspace) !== 0) {
-      ram.cancel(slot);
-      return 0;
-    }
-    this.#source = "lower";
-    const entry = ram.publish(slot, key, 0, key.length, keyspace, lower.expiresAt(row));
-    this.#source = undefined;
-    if (entry === 0) return 0;
-    if (lower.isPinned(row)) ram.setPinned(entry, true);
-    this.promoted++;
-    this.promotedBytes += ram.slots.length(slot);
-    return slot;
-  }
-
   /** Publishes what came from another machine, unless the key has come to be here. Returns the slot, or 0. */
   #landRemote(key: Buffer, keyspace: number, { slot, expiresAt }: Fetched): number {
     const { ram } = this;
@@ -488,9 +327,19 @@ export class TierChain implements RamObserver {
       ram.cancel(slot);
       return 0;
     }
-    this.#source = "remote";
-    const entry = ram.publish(slot, key, 0, key.length, keyspace, expiresAt);
+    return this.#publish("remote", slot, key, keyspace, expiresAt) === 0 ? 0 : slot;
+  }
+
+  #publish(
+    source: "lower" | "remote",
+    slot: number,
+    key: Buffer,
+    keyspace: number,
+    expiresAt: number,
+  ): number {
+    this.#source = source;
+    const entry = this.ram.publish(slot, key, 0, key.length, keyspace, expiresAt);
     this.#source = undefined;
-    return entry === 0 ? 0 : slot;
+    return entry;
   }
 }

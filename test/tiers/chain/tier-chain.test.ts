@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { AsideStore } from "../../../src/tiers/chain/aside-store.ts";
 import type { LowerTier } from "../../../src/tiers/chain/lower-tier.ts";
 import { TierChain, type TierChainOptions } from "../../../src/tiers/chain/tier-chain.ts";
+import { RamStore } from "../../../src/tiers/ram-store.ts";
 import { RamTier } from "../../../src/tiers/ram/ram-tier.ts";
 import { FakeLowerTier, type FakeLowerTierOptions } from "../../support/fake-lower-tier.ts";
 
@@ -101,7 +103,7 @@ test("a read that throws is a value that does not come", async () => {
   lower.put("k", "v");
   (lower as LowerTier).read = async () => Promise.reject(new Error("broken"));
   expect(await bring("k")).toEqual([undefined]);
-  expect(chain.failedReads).toBe(1);
+  expect(chain.lowerStats()?.failedReads).toBe(1);
 });
 
 test("a value that is replaced below while it is read is read again for those who ask later", async () => {
@@ -114,7 +116,7 @@ test("a value that is replaced below while it is read is read again for those wh
   lower.finishReads();
   await early;
   expect(await late).toEqual(["new"]);
-  expect(chain.promoted).toBe(1);
+  expect(chain.lowerStats()?.promoted).toBe(1);
   expect(ram.fillingBytes).toBe(0);
 });
 
@@ -164,4 +166,49 @@ test("without a tier below, the chain is RAM", async () => {
   chain.prefetch([1, 2]);
   chain.countMiss();
   expect(ram.counters.misses).toBe(1);
+});
+
+describe("with a store aside", () => {
+  class Aside extends RamStore implements AsideStore {
+    forget(key: Uint8Array, keyspace: number): void {
+      const entry = this.tier.find(key, 0, key.length, keyspace);
+      if (entry !== 0) this.tier.remove(entry);
+    }
+
+    clear(keyspace?: number): void {
+      this.tier.clear(keyspace);
+    }
+  }
+
+  async function withAside(): Promise<Tiers & { aside: Aside }> {
+    const aside = new Aside({ capacityBytes: 1024 ** 2 });
+    await aside.put([{ key: "k", value: Buffer.from("aside") }]);
+    return { ...tiers({ aside }), aside };
+  }
+
+  test("what no tier has comes from there, and stays there as well", async () => {
+    const { bring, aside } = await withAside();
+    expect(await bring("k", "none")).toEqual(["aside", undefined]);
+    expect(await aside.has(["k"])).toEqual([true]);
+  });
+
+  test("a newer value, a removal and clearing end what is there", async () => {
+    const newer = await withAside();
+    newer.put("k", "newer");
+    expect(await newer.aside.has(["k"])).toEqual([false]);
+    expect(await newer.bring("k")).toEqual(["newer"]);
+
+    const removed = await withAside();
+    removed.chain.removeRemote(Buffer.from("k"), 0, 1, 0);
+    expect(await removed.bring("k")).toEqual([undefined]);
+
+    const brought = await withAside();
+    await brought.bring("k");
+    brought.chain.remove(brought.find("k"));
+    expect(await brought.bring("k")).toEqual([undefined]);
+
+    const cleared = await withAside();
+    cleared.chain.clear();
+    expect(await cleared.bring("k")).toEqual([undefined]);
+  });
 });
