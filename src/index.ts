@@ -21,6 +21,12 @@ export {
 } from "./config/lmcache/load.ts";
 export type { LmcacheNamespace } from "./config/lmcache/namespace.ts";
 export type { LmcacheRemote } from "./config/lmcache/remote.ts";
+export { RedisManager } from "./config/managers/redis-manager.ts";
+export { ValkeyManager } from "./config/managers/valkey-manager.ts";
+export { MetricsChannel } from "./metrics-channel/channel/metrics-channel.ts";
+export type { MetricsChannelOptions } from "./metrics-channel/channel/options.ts";
+export type { TokenSample } from "./metrics-channel/channel/sample.ts";
+export type { ManagerOptions } from "./metrics-channel/manager/options.ts";
 export { LmStore } from "./backends/lm/lm-store.ts";
 export type { LmStoreStats } from "./backends/lm/lm-store.ts";
 export type { LmDescription, LmStoreOptions } from "./backends/lm/store-options.ts";

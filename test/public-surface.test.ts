@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import * as keepwarm from "../src/index.ts";
+import * as metricsChannel from "../src/metrics-channel.ts";
 import * as testing from "../src/testing/index.ts";
 
 /** The names that a door of the package exports, types marked as such. */
@@ -30,13 +31,16 @@ test("keepwarm", () => {
       "LmServer",
       "LmStore",
       "LocalStore",
+      "MetricsChannel",
       "RamStore",
       "RamTier",
+      "RedisManager",
       "RespServer",
       "SsdStore",
       "SsdTier",
       "TierChain",
       "TieredStore",
+      "ValkeyManager",
       "ValkeyStore",
       "codecNames",
       "decodeBlock",
@@ -81,7 +85,9 @@ test("keepwarm", () => {
       "type LmcacheSources",
       "type LocalStoreOptions",
       "type Logger",
+      "type ManagerOptions",
       "type MemoryFormat",
+      "type MetricsChannelOptions",
       "type NodeStats",
       "type PairGeneration",
       "type PairGroup",
@@ -102,6 +108,7 @@ test("keepwarm", () => {
       "type Tensor",
       "type TierChainOptions",
       "type TlsOptions",
+      "type TokenSample",
       "type ValkeyFormat",
       "type ValkeyServerStats",
       "type ValkeyStoreOptions",
@@ -147,6 +154,76 @@ test("keepwarm/testing", () => {
       "type ServerProcessOptions",
       "type StoreUnderTest",
       "type TestRunner",
+    ]
+  `);
+});
+
+test("keepwarm/metrics-channel", () => {
+  const names = namesOf("metrics-channel.ts");
+  expect(valuesOf(names)).toEqual(Object.keys(metricsChannel).toSorted());
+  expect(names).toMatchInlineSnapshot(`
+    [
+      "LiveSamples",
+      "MetricsChannel",
+      "REDIS_DB",
+      "REDIS_HOST",
+      "REDIS_PASSWORD",
+      "REDIS_PORT",
+      "RedisManager",
+      "VALKEY_DB",
+      "VALKEY_HOST",
+      "VALKEY_PASSWORD",
+      "VALKEY_PORT",
+      "ValkeyManager",
+      "acceptanceProbability",
+      "bestOfN",
+      "decodeSample",
+      "encodeSample",
+      "entropy",
+      "generateMeasured",
+      "leastTemperature",
+      "logSumExp",
+      "measureLogits",
+      "metricsProcessor",
+      "normalizedSequenceLogProb",
+      "normalizedSequenceProb",
+      "powerSample",
+      "pythonListPatterns",
+      "sequenceLogProb",
+      "sequenceProb",
+      "suffixGenerator",
+      "temperedLogSumExp",
+      "tokenMetric",
+      "tokenMetrics",
+      "type BestOf",
+      "type BestOfOptions",
+      "type Candidate",
+      "type CandidateSums",
+      "type ChannelStats",
+      "type DrainOptions",
+      "type Drained",
+      "type FollowOptions",
+      "type LogitsMeasures",
+      "type LogitsTensor",
+      "type ManagerOptions",
+      "type MeasurableSequence",
+      "type MeasuredGenerationOptions",
+      "type MeasuredToken",
+      "type MetricsChannelOptions",
+      "type MetricsProcessor",
+      "type MetricsProcessorOptions",
+      "type PowerSample",
+      "type PowerSamplingOptions",
+      "type RatedToken",
+      "type ServedBy",
+      "type ServerCertificate",
+      "type Suffix",
+      "type SuffixGenerator",
+      "type SuffixOptions",
+      "type SuffixToken",
+      "type SweepOptions",
+      "type TokenMetric",
+      "type TokenSample",
     ]
   `);
 });
