@@ -1,6 +1,6 @@
-import net, { type AddressInfo } from "node:net";
+import net from "node:net";
 import { KeepwarmError } from "../../errors.ts";
-import { type Reader, startReading, takeOver } from "../../net/take-over.ts";
+import { adopt, drain, hostOf, isLoopback, listenOn, urlOf } from "../listener.ts";
 import { LmConnection } from "./connection.ts";
 import { LmFrontState } from "./front-state.ts";
 import type { LmServerOptions } from "./options.ts";
@@ -8,7 +8,11 @@ import type { LmStats } from "./stats.ts";
 
 const TICK_MS = 100;
 const TICKS_PER_CLIENT_CHECK = 10;
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
+const remedies = {
+  taken:
+    "Does an lmcache_server run there? Choose another port with --lm-port, or 0 for any free one.",
+  refused: "Choose an address of this machine with lm.host, and a port above 1023.",
+};
 
 /**
  * A server that LMCache's `lm://` clients can use, over a chain of tiers: what `lmcache_server`
@@ -44,25 +48,20 @@ export class LmServer {
     const server = new LmServer(options);
     try {
       refuseOpenDoor(host, options.openDoor === true);
-      await new Promise<void>((resolve, reject) => {
-        server.#server.once("error", reject);
-        server.#server.listen({ host, port, backlog: 4096 }, resolve);
-      });
+      server.state.port = await listenOn(server.#server, { host, port }, remedies);
     } catch (error) {
       clearInterval(server.#timer);
-      throw listenError(error, host, port);
+      throw error;
     }
     server.#server.on("error", (error) =>
       options.logger.error({ err: error }, "the lm listener failed"),
     );
-    server.state.port = (server.#server.address() as AddressInfo).port;
     return server;
   }
 
   /** Where clients find it: `lm://…`. */
   get url(): string {
-    const host = (this.#server.address() as AddressInfo | null)?.address ?? "";
-    return `lm://${host.includes(":") ? `[${host}]` : host}:${this.state.port}`;
+    return urlOf("lm", hostOf(this.#server), this.state.port);
   }
 
   stats(): LmStats {
@@ -73,14 +72,7 @@ export class LmServer {
   async close(graceMs: number = 2000): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    const { connections } = this.state;
-    for (const connection of connections) connection.finish();
-    const timeout = setTimeout(() => {
-      for (const connection of connections) connection.destroy();
-    }, graceMs);
-    await closed;
-    clearTimeout(timeout);
+    await drain(this.#server, this.state.connections, graceMs);
     clearInterval(this.#timer);
   }
 
@@ -93,18 +85,11 @@ export class LmServer {
       accepted.destroy();
       return;
     }
-    const address = `${accepted.remoteAddress ?? ""}:${accepted.remotePort ?? 0}`;
-    // The socket needs its reader when it is made, and the reader its socket: so in two steps.
-    let connection: LmConnection | undefined;
-    const reader: Reader = {
-      target: () => (connection === undefined ? state.window.view : connection.target()),
-      advance: (count) => connection!.advance(count),
-      push: (bytes) => connection!.push(bytes),
-    };
-    const { socket, mode } = takeOver(accepted, reader);
-    connection = new LmConnection(state, address, mode);
-    connection.attach(socket);
-    startReading(socket);
+    adopt(
+      accepted,
+      () => state.window.view,
+      (address, mode) => new LmConnection(state, address, mode),
+    );
   }
 
   #tick(): void {
@@ -123,7 +108,7 @@ export class LmServer {
 }
 
 function refuseOpenDoor(host: string, openDoor: boolean): void {
-  if (LOOPBACK.test(host) || openDoor) return;
+  if (isLoopback(host) || openDoor) return;
   throw new KeepwarmError(
     "LISTEN_FAILED",
     `${host} can be reached from other machines, and lm:// has no authentication`,
@@ -132,20 +117,4 @@ function refuseOpenDoor(host: string, openDoor: boolean): void {
         "Listen on 127.0.0.1; on a network you trust wholly, set protected to false (--no-protected).",
     },
   );
-}
-
-function listenError(error: unknown, host: string, port: number): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === "EADDRINUSE")
-    return new KeepwarmError("LISTEN_FAILED", `port ${port} on ${host} is taken`, {
-      cause: error,
-      remedy:
-        "Does an lmcache_server run there? Choose another port with --lm-port, or 0 for any free one.",
-    });
-  if (code === "EACCES" || code === "EADDRNOTAVAIL")
-    return new KeepwarmError("LISTEN_FAILED", `cannot listen on ${host}:${port} (${code})`, {
-      cause: error,
-      remedy: "Choose an address of this machine with lm.host, and a port above 1023.",
-    });
-  return error;
 }

@@ -1,7 +1,7 @@
-import net, { type AddressInfo } from "node:net";
+import net from "node:net";
 import tls from "node:tls";
 import { KeepwarmError } from "../../errors.ts";
-import { type Reader, startReading, takeOver } from "../../net/take-over.ts";
+import { adopt, drain, hostOf, isLoopback, listenOn, urlOf } from "../listener.ts";
 import { CommandTable } from "./command-table.ts";
 import { commandSpecs } from "./commands/index.ts";
 import { RespConnection } from "./connection.ts";
@@ -15,7 +15,11 @@ const SWEPT_PER_TICK = 2000;
 const TICKS_PER_CLIENT_CHECK = 10;
 /** How long a client that is turned away may take to hang up. */
 const GOODBYE_MS = 1000;
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
+const remedies = {
+  taken:
+    "Is another store running there? Choose another port with --resp-port, or 0 for any free one.",
+  refused: "Choose an address of this machine with --resp-host, and a port above 1023.",
+};
 
 /**
  * A server that Redis clients of either protocol (RESP2, RESP3) can use, over a chain of tiers.
@@ -63,43 +67,32 @@ export class RespServer {
     const server = new RespServer(options);
     try {
       server.#refuseOpenDoor(host);
-      await new Promise<void>((resolve, reject) => {
-        server.#server.once("error", reject);
-        server.#server.listen({ host, port, backlog: 4096 }, resolve);
-      });
+      server.state.port = await listenOn(server.#server, { host, port }, remedies);
     } catch (error) {
       clearInterval(server.#timer);
-      throw listenError(error, host, port);
+      throw error;
     }
     server.#server.on("error", (error) =>
       options.logger.error({ err: error }, "the RESP listener failed"),
     );
-    server.state.port = (server.#server.address() as AddressInfo).port;
     return server;
   }
 
   get host(): string {
-    return (this.#server.address() as AddressInfo | null)?.address ?? "";
+    return hostOf(this.#server);
   }
 
   /** Where clients find it: `redis://…`, or `rediss://…` with TLS. */
   get url(): string {
-    const { host } = this;
     const scheme = this.state.options.tls === undefined ? "redis" : "rediss";
-    return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${this.state.port}`;
+    return urlOf(scheme, this.host, this.state.port);
   }
 
   /** Takes no more clients, lets those that are in the middle of something finish, and ends. */
   async close(graceMs: number = 2000): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const connection of this.#connections) connection.finish();
-    const timeout = setTimeout(() => {
-      for (const connection of this.#connections) connection.destroy();
-    }, graceMs);
-    await closed;
-    clearTimeout(timeout);
+    await drain(this.#server, this.#connections, graceMs);
     clearInterval(this.#timer);
   }
 
@@ -111,20 +104,13 @@ export class RespServer {
       return;
     }
     state.connectionsAccepted++;
-    const address = `${accepted.remoteAddress ?? ""}:${accepted.remotePort ?? 0}`;
-    // The socket needs its reader when it is made, and the reader its socket: so in two steps.
-    let connection: RespConnection | undefined;
-    const reader: Reader = {
-      target: () => (connection === undefined ? state.window.view : connection.target()),
-      advance: (count) => connection!.advance(count),
-      push: (bytes) => connection!.push(bytes),
-    };
-    const { socket, mode } = takeOver(accepted, reader);
-    connection = new RespConnection(state, address, mode);
+    const { connection, socket } = adopt(
+      accepted,
+      () => state.window.view,
+      (address, mode) => new RespConnection(state, address, mode),
+    );
     this.#connections.add(connection);
-    connection.attach(socket);
     socket.on("close", () => this.#connections.delete(connection));
-    startReading(socket);
   }
 
   #tick(): void {
@@ -165,7 +151,7 @@ export class RespServer {
 
   #refuseOpenDoor(host: string): void {
     const { options, users } = this.state;
-    if (LOOPBACK.test(host) || options.openDoor === true || users.default.needsPassword) return;
+    if (isLoopback(host) || options.openDoor === true || users.default.needsPassword) return;
     if (options.tls?.ca !== undefined && options.tls.clientCertificates !== "optional") return;
     throw new KeepwarmError(
       "LISTEN_FAILED",
@@ -185,20 +171,4 @@ function turnAway(socket: net.Socket): void {
   socket.on("close", () => clearTimeout(timeout));
   socket.resume();
   socket.end("-ERR max number of clients reached\r\n");
-}
-
-function listenError(error: unknown, host: string, port: number): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === "EADDRINUSE")
-    return new KeepwarmError("LISTEN_FAILED", `port ${port} on ${host} is taken`, {
-      cause: error,
-      remedy:
-        "Is another store running there? Choose another port with --resp-port, or 0 for any free one.",
-    });
-  if (code === "EACCES" || code === "EADDRNOTAVAIL")
-    return new KeepwarmError("LISTEN_FAILED", `cannot listen on ${host}:${port} (${code})`, {
-      cause: error,
-      remedy: "Choose an address of this machine with --resp-host, and a port above 1023.",
-    });
-  return error;
 }
