@@ -20,6 +20,8 @@ interface Lane {
   /** Not to be connected before, in milliseconds of `performance.now()`, if others are up. */
   notBefore: number;
   inFlight: number;
+  /** Has its share of small values, and takes no more before half of them are done: few writes. */
+  full: boolean;
 }
 
 /**
@@ -53,6 +55,7 @@ export class Lanes {
       connecting: false,
       notBefore: 0,
       inFlight: 0,
+      full: false,
     }));
   }
 
@@ -120,7 +123,9 @@ export class Lanes {
     const depth = packing ? packed : this.#options.depth;
     let best: Lane | undefined;
     for (const lane of this.#lanes) {
-      if (!lane.connection?.usable || lane.inFlight >= depth) continue;
+      if (lane.inFlight >= depth) lane.full = packing;
+      else if (lane.inFlight <= depth / 2) lane.full = false;
+      if (!lane.connection?.usable || lane.full || lane.inFlight >= depth) continue;
       if (best === undefined || lane.inFlight > best.inFlight === packing) best = lane;
     }
     return best;
@@ -167,6 +172,7 @@ export class Lanes {
   #install(lane: Lane, connection: RespConnection): void {
     lane.connection = connection;
     lane.inFlight = 0;
+    lane.full = false;
   }
 }
 

@@ -234,7 +234,7 @@ describe("a caller who gives up", () => {
   });
 
   test("a batch of many keys listens to a signal without a warning", async () => {
-    const { store } = await through();
+    const { store } = await through({ deadlineMs: 5000 });
     const warnings: Error[] = [];
     const listen = (warning: Error) => warnings.push(warning);
     process.on("warning", listen);
