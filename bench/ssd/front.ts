@@ -21,6 +21,8 @@ interface FrontResult {
   readonly p99us: number;
   /** p99 over that of the same round without other load; the median. */
   readonly ratio: number;
+  /** p99 over that of the same round with the same other load on a server without a disk; the median. */
+  readonly overRam: number;
   /** Bytes a second of the other load. */
   readonly otherRate: number;
 }
@@ -37,6 +39,7 @@ const hot = [
 /** Another client's blocks, three times as many as RAM holds. Another length, so that keys differ. */
 const cold = { size: 1_000_000, keys: 3000 };
 const ssdBytes = 4 * 1024 ** 3;
+const wantedRatio = 1.3;
 
 /** How long a GET of a block in RAM takes while the disk works, and while it does not. */
 export async function measureFront(
@@ -86,6 +89,7 @@ export async function measureFront(
         found.set(name, [...(found.get(name) ?? []), { reads, rate: await rate }]);
       }
     const idle = found.get("idle")!;
+    const inRam = found.get("other client, RAM")!;
     for (const name of situations) {
       const trials = found.get(name)!;
       rows.push({
@@ -94,6 +98,7 @@ export async function measureFront(
         p50us: median(trials.map(({ reads }) => reads.p50us)),
         p99us: median(trials.map(({ reads }) => reads.p99us)),
         ratio: median(trials.map(({ reads }, at) => reads.p99us / idle[at].reads.p99us)),
+        overRam: median(trials.map(({ reads }, at) => reads.p99us / inRam[at].reads.p99us)),
         otherRate: median(trials.map(({ rate }) => rate)),
       });
       progress.line(line(rows.at(-1)!).join("  "));
@@ -108,9 +113,27 @@ export function renderFront({ rows }: FrontResults): string {
     "GET by one connection, blocks in RAM. Other program: fio reads 1 MiB blocks from the same disk, four at a time. Other " +
       "client: two connections SET and GET blocks of 1 MB, three times as many as RAM holds, of a server with a disk, " +
       "and of one without: the difference is what the disk adds; the rest is the event loop, which both share. In " +
-      "brackets p99 over that of an idle server.",
+      "brackets p99 over that of the same round of an idle server, the median.",
     markdownTable(["", "", "p50 us", "p99 us", "other GB/s"], rows.map(line)),
+    [
+      verdict("another program keeps the disk busy: p99 at most 1.3x idle", rows, "other program"),
+      verdict(
+        "another client keeps the disk busy: p99 at most 1.3x of the same client without a disk",
+        rows,
+        "other client, disk",
+      ),
+    ].join("\n"),
   ].join("\n\n");
+}
+
+function verdict(text: string, rows: readonly FrontResult[], situation: Situation): string {
+  const meant = rows.filter((row) => row.situation === situation);
+  const ratios = meant.map(({ size, ratio, overRam }) => {
+    const value = situation === "other program" ? ratio : overRam;
+    return { value, name: `GET ${sizeName(size)} ${value.toFixed(2)}x` };
+  });
+  const met = ratios.every(({ value }) => Number(value.toFixed(2)) <= wantedRatio);
+  return `- ${met ? "met" : "missed"}: ${text} (${ratios.map(({ name }) => name).join(", ")})`;
 }
 
 function line({ size, situation, p50us, p99us, ratio, otherRate }: FrontResult): string[] {
