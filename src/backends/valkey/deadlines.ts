@@ -1,7 +1,7 @@
 /** A timer that comes this late had to wait for the program: so had the answers. */
 const blockedMs = 50;
 /** What answers that came meanwhile are given to be read. */
-const graceMs = 20;
+const graceMs = 60;
 
 /** One timer for many deadlines: it wakes for the earliest, and is asked nothing when it waits. */
 export class Deadlines {

@@ -61,13 +61,13 @@ describe("a server behind a bad network", () => {
       const { proxy, store } = await through();
       await store.has(["a"]);
       proxy.behaviour = { blackHole: true };
-      const { ms } = await timed<unknown>(
+      const { ms, elapsedMs } = await timed<unknown>(
         call === "put"
           ? store.put([{ key: "a", value: Buffer.alloc(1_000_000) }])
           : store[call](["a", "b"]),
       );
       expect(ms).toBeLessThan(400 + slackMs);
-      expect(ms).toBeGreaterThan(200);
+      expect(elapsedMs).toBeGreaterThan(200);
     }
   });
 
@@ -129,9 +129,9 @@ describe("a server behind a bad network", () => {
     await putAll(store, blocks);
     await store.check();
     proxy.behaviour = { latencyMs: 60 };
-    const { ms, result } = await timed(store.match([...blocks.keys()]));
+    const { ms, elapsedMs, result } = await timed(store.match([...blocks.keys()]));
     expect(result).toBe(128);
-    expect(ms).toBeGreaterThan(115);
+    expect(elapsedMs).toBeGreaterThan(115);
     expect(ms).toBeLessThan(230);
   });
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import type { ValkeyStoreOptions } from "../../../src/backends/valkey/store-options.ts";
 import { ValkeyStore } from "../../../src/backends/valkey/valkey-store.ts";
+import { Heartbeat } from "../../support/heartbeat.ts";
 
 /** A store that is closed after the test. */
 export function openStore(options: ValkeyStoreOptions): ValkeyStore {
@@ -24,11 +25,21 @@ export async function until(
   }
 }
 
-/** How long a call took, in milliseconds, and what came of it. */
-export async function timed<T>(call: Promise<T>): Promise<{ ms: number; result: T }> {
+/**
+ * How long a call took, in milliseconds, and what came of it. `ms` leaves out times in which the
+ * machine let this process do nothing; `elapsedMs` does not.
+ */
+export async function timed<T>(
+  call: Promise<T>,
+): Promise<{ ms: number; elapsedMs: number; result: T }> {
+  const heartbeat = new Heartbeat();
+  heartbeat.start();
   const began = performance.now();
   const result = await call;
-  return { ms: performance.now() - began, result };
+  const elapsedMs = performance.now() - began;
+  heartbeat.stop();
+  const blockedMs = heartbeat.blockages.reduce((sum, { from, to }) => sum + to - from, 0);
+  return { ms: Math.max(elapsedMs - blockedMs, 0), elapsedMs, result };
 }
 
 /** Blocks whose bytes tell the key, so that a wrong one shows. */

@@ -1,4 +1,5 @@
-import type { Blockage, CallRecord, RunRecord } from "./record.ts";
+import type { Blockage } from "../../support/heartbeat.ts";
+import type { CallRecord, RunRecord } from "./record.ts";
 
 /** What came of one client in one scenario. Times in milliseconds. */
 export interface Figures {

@@ -1,8 +1,8 @@
 import type { Blocks } from "./blocks.ts";
 import { keyCount } from "./blocks.ts";
 import type { TortureClient } from "./clients/client.ts";
-import { Heartbeat } from "./heartbeat.ts";
-import { now, type CallKind, type CallRecord, type Outcome, type RunRecord } from "./record.ts";
+import { Heartbeat, now } from "../../support/heartbeat.ts";
+import type { CallKind, CallRecord, Outcome, RunRecord } from "./record.ts";
 
 /** Each time a put and a get begin, whatever became of those before: engines do not wait either. */
 const tickMs = 20;

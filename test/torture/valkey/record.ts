@@ -1,3 +1,5 @@
+import type { Blockage } from "../../support/heartbeat.ts";
+
 /** What a client's process tells of a run. Times are milliseconds of the machine's clock. */
 
 export type CallKind = "put" | "get" | "has";
@@ -14,12 +16,6 @@ export interface CallRecord {
   outcome: Outcome;
 }
 
-/** A time in which the process could do nothing, since it or the machine was busy. */
-export interface Blockage {
-  readonly from: number;
-  readonly to: number;
-}
-
 export interface RunRecord {
   readonly calls: readonly CallRecord[];
   readonly blockages: readonly Blockage[];
@@ -31,9 +27,4 @@ export interface RunRecord {
   readonly heldBack: number;
   /** Why calls failed, and how often. */
   readonly failures: Readonly<Record<string, number>>;
-}
-
-/** The machine's clock, which all processes share. */
-export function now(): number {
-  return Number(process.hrtime.bigint() / 1000n) / 1000;
 }

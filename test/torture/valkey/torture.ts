@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Blocks, keyCount } from "./blocks.ts";
 import { figuresOf, type Figures } from "./figures.ts";
-import { now } from "./record.ts";
+import { now } from "../../support/heartbeat.ts";
 import type { Scenario } from "./scenarios.ts";
 import { WorkerProcess } from "./worker-process.ts";
 

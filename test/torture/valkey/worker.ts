@@ -2,7 +2,7 @@
 import { Blocks } from "./blocks.ts";
 import { clients } from "./clients/index.ts";
 import { Load } from "./load.ts";
-import { now } from "./record.ts";
+import { now } from "../../support/heartbeat.ts";
 
 const [name, number, url, deadline] = process.argv.slice(2);
 const deadlineMs = Number(deadline);
