@@ -9,6 +9,8 @@ export type ReuseReason =
   | "unsupported-model"
   /** The runtime's state is not laid out as this adapter knows it. */
   | "unsupported-layout"
+  /** The runtime was asked for more than one plain prompt: a batch, padding, beams. */
+  | "unsupported-prompt"
   /** The prompt does not fit into the runtime's context. */
   | "too-long"
   /** The runtime refused the state. */

@@ -15,7 +15,10 @@ export interface RuntimeTensor {
 }
 
 /** A cache of past keys and values, as transformers.js has it. */
-export type RuntimeCache = Record<string, RuntimeTensor> & { get_seq_length(): number };
+export type RuntimeCache = Record<string, RuntimeTensor> & {
+  get_seq_length(): number;
+  update(entries: object): void;
+};
 
 /** A causal language model of transformers.js. */
 export interface RuntimeModel {
