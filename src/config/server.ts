@@ -61,7 +61,8 @@ export async function startServer(
   const { coded } = coding;
   const tiers = new TierChain({
     ram,
-    remotes: coded === undefined ? remotes : [coded, ...remotes],
+    remotes,
+    ...(coded === undefined ? {} : { aside: coded }),
     ...(ssd === undefined ? {} : { lower: ssd, writeMode: config.ssd.write }),
   });
   try {

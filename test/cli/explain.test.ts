@@ -385,7 +385,7 @@ test("stores on other machines are asked as well, and named when they do not ans
   });
   const lookup = await cli(["lookup", ...url, "--json", ...lmcache]);
   expect(lookup).toMatchObject({ code: 2, err: expect.stringContaining(`answer (${dead}`) });
-  expect(JSON.parse(lookup.out)).toMatchObject({ hitChunks: 3, tiers: { remote: 3 } });
+  expect(JSON.parse(lookup.out)).toMatchObject({ hitChunks: 3, tiers: { valkey: 3 } });
   const explained = await cli(["explain", ...url, "--json", ...lmcache]);
   expect(explained).toMatchObject({ code: 2, err: expect.stringContaining("counts as missing") });
   expect(JSON.parse(explained.out)).toMatchObject({ reason: "never-stored", diverges: 3 });

@@ -58,7 +58,7 @@ export async function startCodedFront({
     ...(tier.clock && { clock: tier.clock }),
   });
   const coded = new CodedStore(inner, coding, ram.maxValueBytes);
-  const tiers = new TierChain({ ...chain, ram, remotes: [coded, ...(chain.remotes ?? [])] });
+  const tiers = new TierChain({ ...chain, ram, aside: coded });
   const mover = new BlockMover(tiers, coded, coding);
   const codecRules = new CodecRules(rules);
   const front = await startFront({ tiers, coding: { rules: codecRules, mover } });

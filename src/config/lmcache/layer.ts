@@ -74,8 +74,8 @@ export function applyLmcache({ checked: { read, local } }: LmcacheLayer, layers:
 
 /**
  * Makes what `remote_url` names a tier behind the server, unless `remote` is set already, or the URL
- * names a port that the server itself listens on: then the file is that of its clients. Returns a
- * sentence when it has no effect.
+ * names a port that the server itself listens on: then the file is that of its clients. Its
+ * `remote_serde` becomes a codec for what goes there. Returns a sentence when it has no effect.
  *
  * @param layers all settings, those of the listeners included
  */
@@ -96,6 +96,9 @@ export function applyRemote(
     return `${what} is this server itself`;
   if (layers.raw["remote"] !== undefined) return `${what} gives way to the setting remote`;
   layers.set("remote", [remoteUrl(remote.remote)], origin);
+  const serde = read.written("remote_serde");
+  if (serde?.value === "cachegen" && layers.raw["codecs"] === undefined)
+    layers.set("codecs", [{ codec: "cachegen", remote: true }], serde.origin);
   return undefined;
 }
 

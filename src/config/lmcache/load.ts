@@ -91,12 +91,15 @@ export function checkLmcache(
   return { read, local, remote, namespace, warnings, notes: source.notes };
 }
 
-/** The store keeps bytes as they are; which serde made them matters to who reads them. */
+/** Values that engines send are kept as the bytes they are, whatever serde made them. */
 function checkSerde(read: Reader, note: (key: string, text: string) => void): void {
   const name = read.text("remote_serde");
   if (name === undefined || name === "naive" || name === "kivi") return;
   if (name === "cachegen") {
-    note("remote_serde", "cachegen: blocks are kept as they are, and only LMCache can read them");
+    note(
+      "remote_serde",
+      "cachegen: what engines send encoded is kept as it is; what goes to remote_url from here is encoded by Keepwarm's own cachegen, lossy, for Keepwarm alone to read",
+    );
     return;
   }
   const meant = closest(name, ["naive", "kivi", "cachegen"]);

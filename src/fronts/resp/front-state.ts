@@ -10,6 +10,7 @@ import { Collections } from "./collections.ts";
 import type { RespConnection } from "./connection.ts";
 import type { CommandTable } from "./command-table.ts";
 import { type RespLimits, type RespServerOptions, defaultRespLimits } from "./options.ts";
+import { JobList } from "./jobs/job-list.ts";
 import { Rates } from "./rates.ts";
 import type { Session } from "./session.ts";
 import { SlowLog } from "./slow-log.ts";
@@ -43,6 +44,7 @@ export class FrontState {
   bringing: Bringing | undefined;
   readonly window: ReadWindow = new ReadWindow();
   readonly reply: ReplyWriter = new ReplyWriter();
+  readonly jobs: JobList = new JobList(this);
   readonly rates: Rates = new Rates();
   readonly runId: string = randomBytes(20).toString("hex");
   readonly startedAt: number = Date.now();
@@ -141,7 +143,6 @@ export class FrontState {
   /** Drops everything, or all of one keyspace. */
   flush(keyspace?: number): void {
     this.tiers.clear(keyspace);
-    this.coded?.clear(keyspace);
     this.collections.clear(keyspace);
   }
 }

@@ -92,6 +92,7 @@ export class RespServer {
   async close(graceMs: number = 2000): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
+    this.state.jobs.cancelAll();
     await drain(this.#server, this.#connections, graceMs);
     clearInterval(this.#timer);
   }

@@ -82,7 +82,7 @@ export function serverStats(front: FrontState): ServerStats {
     listeners: options.listeners?.() ?? {},
     tiers: tierStats(front),
     ...(front.coded === undefined ? {} : { coded: front.coded.stats() }),
-    remotes: others(front).map((remote) => ({
+    remotes: front.tiers.remotes.map((remote) => ({
       name: remote.store.name,
       hits: remote.hits,
       hitBytes: remote.hitBytes,
@@ -126,11 +126,6 @@ export function tierStats({ ram, tiers }: FrontState): readonly (RamStats | Lowe
   };
   const lower = tiers.lowerStats();
   return lower === undefined ? [first] : [first, lower];
-}
-
-/** Remote stores of the chain that are on other machines. */
-function others({ tiers, coded }: FrontState): FrontState["tiers"]["remotes"] {
-  return tiers.remotes.filter(({ store }) => store !== coded);
 }
 
 function micros(ms: number): number {

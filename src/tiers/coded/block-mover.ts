@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { partnerKey } from "../../store/pairs.ts";
 import type { BlockCoding } from "../../store/wrappers/block-coding.ts";
 import { type CodecRule, choiceFor } from "../../store/wrappers/codec-rules.ts";
@@ -94,17 +95,13 @@ export class BlockMover {
     run: () => Promise<MoveOutcome>,
   ): Promise<MoveOutcome> {
     const { tiers } = this;
-    let timer: NodeJS.Timeout | undefined;
-    let ready: () => void = () => {};
-    const come = new Promise<void>((resolve) => {
-      ready = resolve;
-      timer = setTimeout(resolve, BRING_MS).unref();
-    });
-    const bringing = tiers.newBringing(ready);
+    const come = new AbortController();
+    const timer = setTimeout(() => come.abort(), BRING_MS).unref();
+    const bringing = tiers.newBringing(() => come.abort());
     try {
       for (const key of keys) tiers.keep(key, 0, key.length, keyspace, bringing);
       for (const key of keys) tiers.bring(key, 0, key.length, keyspace, bringing);
-      if (bringing.pending > 0) await come;
+      if (bringing.pending > 0) await once(come.signal, "abort");
       return await run();
     } finally {
       clearTimeout(timer);

@@ -12,12 +12,11 @@ import type {
   StoreCapabilities,
   StoreStats,
 } from "../../store/contract.ts";
-import { keyBytes } from "../../store/key-bytes.ts";
 import type { BlockCoding, CodingStats } from "../../store/wrappers/block-coding.ts";
 import { DecodedBlock } from "../../store/wrappers/decoded-block.ts";
 import { inLanes } from "../../store/wrappers/lanes.ts";
+import type { AsideStore } from "../chain/aside-store.ts";
 import type { ChainStore } from "../chain/chain-store.ts";
-import type { RemoteStore } from "../chain/remote.ts";
 import type { TierChain } from "../chain/tier-chain.ts";
 
 /** What a {@link CodedStore} counts: sizes are those of encoded blocks. */
@@ -33,14 +32,11 @@ export interface KeptBlock {
 const lanes = 4;
 
 /**
- * Blocks of this machine that are kept encoded, asked after the tiers that keep them as they are. A
- * chain of tiers has it as the first of its remote stores, and reads from it as from those. What the chain
- * writes is not kept but ends what was here under the same key: only {@link keep} adds blocks.
+ * Blocks of this machine that are kept encoded, beside the tiers that keep them as they are. Only
+ * {@link keep} adds blocks; what outdates them is told by the chain of tiers.
  */
-export class CodedStore implements RemoteStore {
+export class CodedStore implements AsideStore {
   readonly name = "coded";
-  /** Of this machine: FLUSHALL empties it. */
-  readonly isLocal = true;
   readonly capabilities: StoreCapabilities;
   readonly #inner: ChainStore;
   readonly #coding: BlockCoding;
@@ -114,13 +110,9 @@ export class CodedStore implements RemoteStore {
     return found;
   }
 
-  /** Nothing is kept: a newer value stands above, and what was here of its key ends. */
-  async put(entries: readonly PutEntry[], options?: PutOptions): Promise<PutOutcome[]> {
-    void this.delete(
-      entries.map(({ key }) => key),
-      options,
-    );
-    return entries.map(() => ({ status: "stored" }));
+  /** Refuses: what is not encoded is for the tiers. */
+  async put(entries: readonly PutEntry[], _options?: PutOptions): Promise<PutOutcome[]> {
+    return entries.map(() => ({ status: "rejected", reason: "failed" }));
   }
 
   match(keys: readonly Key[], options?: CallOptions): Promise<number> {
@@ -132,10 +124,14 @@ export class CodedStore implements RemoteStore {
   }
 
   delete(keys: readonly Key[], options?: CallOptions): Promise<number> {
-    const gone = this.#inner.delete(keys, options);
-    for (const key of keys.map(keyBytes))
-      this.tiers.forget(key, 0, key.length, options?.keyspace ?? 0);
-    return gone;
+    return this.#inner.delete(keys, options);
+  }
+
+  forget(key: Uint8Array, keyspace: number): void {
+    const { tiers } = this;
+    const place = tiers.find(key, 0, key.length, keyspace);
+    if (place !== 0) tiers.remove(place);
+    else tiers.forget(key, 0, key.length, keyspace);
   }
 
   /** Bytes of an entry are those of the encoded block. */
@@ -143,7 +139,6 @@ export class CodedStore implements RemoteStore {
     return this.#inner.scan(options);
   }
 
-  /** Drops everything, or all of one keyspace. */
   clear(keyspace?: number): void {
     this.tiers.clear(keyspace);
   }

@@ -112,6 +112,19 @@ test.each<[url: string, more: string, remote: string]>([
   expect(notes).toEqual([]);
 });
 
+test("remote_serde cachegen encodes what goes to remote_url, unless codecs are set", () => {
+  write("remote_url: redis://cache-1:6379\nremote_serde: cachegen\n");
+  const { config, origins, warnings } = loadConfig({ cwd, env: {}, flags });
+  expect(config.codecs).toEqual([{ codec: "cachegen", remote: true }]);
+  expect(formatOrigin(origins.get("codecs")!)).toBe("lmcache.yaml:2:15");
+  expect(warnings).toEqual([expect.stringMatching(/remote_serde cachegen: .* for Keepwarm alone/)]);
+  writeFileSync(join(cwd, "keepwarm.yaml"), "codecs: []\n");
+  expect(loadConfig({ cwd, env: {}, flags }).config.codecs).toEqual([]);
+  write("remote_url: redis://127.0.0.1:6379\nremote_serde: cachegen\n");
+  rmSync(join(cwd, "keepwarm.yaml"));
+  expect(loadConfig({ cwd, env: {}, flags }).config.codecs).toEqual([]);
+});
+
 test("our own setting `remote` takes the place of remote_url", () => {
   write("remote_url: redis://cache-1:6379\n");
   const more = { remote: ["valkey://cache-2:6379"] };

@@ -7,6 +7,7 @@ import { connectionCommands } from "./connection.ts";
 import { expiryCommands } from "./expiry.ts";
 import { hashCommands } from "./hashes.ts";
 import { infoCommands } from "./info.ts";
+import { jobCommands } from "./jobs.ts";
 import { keepwarmCommands } from "./keepwarm.ts";
 import { keyCommands } from "./keys.ts";
 import { listCommands } from "./lists.ts";
@@ -40,4 +41,5 @@ export const commandSpecs: readonly CommandSpec[] = [
   ...keepwarmCommands,
   ...tierCommands,
   ...whyCommands,
+  ...jobCommands,
 ];
