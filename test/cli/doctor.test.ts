@@ -301,6 +301,47 @@ test("a Sentinel trio: quorum, replicas, every server, and what is wrong when so
   );
 });
 
+test("Sentinels and servers with passwords of their own, over TLS", async () => {
+  const { ca, server, client } = await makeCertificates();
+  const passwords = { password: "block:s", sentinelPassword: "watch&er" };
+  const sentinels = await startSentinels({ ...passwords, tls: { ca, ...server } });
+  onTestFinished(() => sentinels.stop());
+  const files = folder();
+  for (const [name, pem] of Object.entries({ ca, cert: client.cert, key: client.key }))
+    writeFileSync(join(files, name), pem);
+  const tls = `ca=${files}/ca&cert=${files}/cert&key=${files}/key`;
+  const withPassword = sentinels.url.replace("://", "://:block%3As@");
+  const report = await examine([`${withPassword}?${tls}&sentinel-password=watch%26er`]);
+  expect(report.findings.filter(({ check }) => check === "quorum")).toHaveLength(3);
+  expect(finding(report, "auth").level).toBe("ok");
+  expect(finding(report, "tls").level).toBe("ok");
+  expect(finding(report, "block").level).not.toBe("problem");
+  expect(report.out).not.toMatch(/block:s|watch&er|block%3As|watch%26er/);
+
+  const shut = await examine([`${withPassword}?${tls}`]);
+  expect(finding(shut, "auth", "problem").fix).toContain("?sentinel-password=");
+  const wrong = await examine([`${withPassword}?${tls}&sentinel-password=guess`]);
+  expect(finding(wrong, "auth", "problem").fix).toContain("`sentinel-password`");
+  const half = await examine([`${sentinels.url}?${tls}&sentinel-password=watch%26er`]);
+  expect(finding(half, "auth", "problem").subject).toBe(sentinels.primary.url);
+  expect(finding(half, "auth", "problem").fix).toContain("password into the URL");
+}, 60_000);
+
+test("a cluster with a password, over TLS", async () => {
+  const { ca, server, client } = await makeCertificates();
+  const cluster = await startCluster({ password: "secret", tls: { ca, ...server } });
+  onTestFinished(() => cluster.stop());
+  const files = folder();
+  for (const [name, pem] of Object.entries({ ca, cert: client.cert, key: client.key }))
+    writeFileSync(join(files, name), pem);
+  const url = `${cluster.url}?ca=${files}/ca&cert=${files}/cert&key=${files}/key`;
+  const report = await examine([url], { env: { KEEPWARM_PASSWORD: "secret" } });
+  expect(finding(report, "slots").level).toBe("ok");
+  expect(levels(report).filter((level) => level === "ok block")).toHaveLength(3);
+  expect(report.findings.filter((f) => f.check === "tls" && f.level === "ok")).toHaveLength(6);
+  expect(finding(await examine([url]), "auth", "problem").what).toMatch(/NOAUTH/);
+}, 60_000);
+
 test("a replica by itself takes no blocks", async () => {
   const primary = await redis(...well);
   const replica = await redis(...well, "--replicaof", `127.0.0.1 ${primary.port}`);

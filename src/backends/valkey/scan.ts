@@ -14,7 +14,7 @@ export interface Walk {
   readonly prefix: Uint8Array;
   readonly keyspace: number;
   /** A step's deadline and signal. */
-  call(): Call;
+  readonly call: () => Call;
 }
 
 /**
@@ -28,14 +28,24 @@ export async function* scanBlocks(
   layout: Layout,
   walk: Walk,
 ): AsyncGenerator<EntryInfo> {
-  const { prefix, keyspace } = walk;
+  for await (const blocks of scanKeys(commands, nodes, layout, walk))
+    yield* await describeBlocks(commands, layout, blocks, walk.call());
+}
+
+/** The keys of {@link scanBlocks}, step by step. */
+export async function* scanKeys(
+  commands: Commands,
+  nodes: readonly ValkeyNode[],
+  layout: Layout,
+  { prefix, keyspace, call }: Walk,
+): AsyncGenerator<readonly BlockKey[]> {
   const pattern = layout.pattern(prefix, keyspace);
   const seen = new Set<string>();
   for (const node of nodes) {
     let cursor = "0";
     do {
       const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", stepKeys];
-      const [next, names] = scanReply(await commands.ask(node, args, walk.call()));
+      const [next, names] = scanReply(await commands.ask(node, args, call()));
       cursor = next;
       const fresh: BlockKey[] = [];
       for (const name of names) {
@@ -46,7 +56,7 @@ export async function* scanBlocks(
         seen.add(id);
         fresh.push(block);
       }
-      if (fresh.length > 0) yield* await describeBlocks(commands, layout, fresh, walk.call());
+      if (fresh.length > 0) yield fresh;
     } while (cursor !== "0");
   }
 }

@@ -21,7 +21,7 @@ import { StoreCounters } from "./counters.ts";
 import { createLayout } from "./formats/index.ts";
 import type { BlockKey, Found, Layout } from "./formats/layout.ts";
 import { MemoryPool } from "./memory-pool.ts";
-import { scanBlocks } from "./scan.ts";
+import { scanBlocks, scanKeys, type Walk } from "./scan.ts";
 import {
   addServerStats,
   noServerStats,
@@ -197,11 +197,24 @@ export class ValkeyStore implements BlockStore {
     options.signal?.throwIfAborted();
     if (this.#closed) return;
     await this.#topology.ready(this.#call(options).due);
-    yield* scanBlocks(this.#commands, this.#topology.nodes(), this.#layout, {
-      prefix: options.prefix === undefined ? new Uint8Array(0) : Buffer.from(options.prefix),
-      keyspace: keyspaceOf(options),
-      call: () => this.#call(options),
-    });
+    yield* scanBlocks(this.#commands, this.#topology.nodes(), this.#layout, this.#walk(options));
+  }
+
+  /**
+   * How many blocks {@link scan} would list, such as those of a model: in steps of which none keeps a
+   * server from its other work, so it takes its time.
+   *
+   * @throws KeepwarmError when a server fails
+   */
+  async countBlocks(options: ScanOptions = {}): Promise<number> {
+    options.signal?.throwIfAborted();
+    if (this.#closed) return 0;
+    await this.#topology.ready(this.#call(options).due);
+    const nodes = this.#topology.nodes();
+    let count = 0;
+    for await (const keys of scanKeys(this.#commands, nodes, this.#layout, this.#walk(options)))
+      count += keys.length;
+    return count;
   }
 
   /** Counters of this store; sizes are those that {@link serverStats} found last, else 0. */
@@ -302,6 +315,14 @@ export class ValkeyStore implements BlockStore {
     for (const node of this.#topology.nodes()) if (node.available) return false;
     this.#counters.lastError = this.#topology.lastError ?? this.#counters.lastError;
     return true;
+  }
+
+  #walk(options: ScanOptions): Walk {
+    return {
+      prefix: options.prefix === undefined ? new Uint8Array(0) : Buffer.from(options.prefix),
+      keyspace: keyspaceOf(options),
+      call: () => this.#call(options),
+    };
   }
 
   #call({ signal }: CallOptions): Call {

@@ -50,7 +50,18 @@ const remedies: Readonly<Record<string, string>> = {
   LOADING: "Wait until it has read its files; without persistence there is nothing to read.",
 };
 
-function tellWhyNot({ address }: Target, error: unknown, found: Findings): void {
+/** The same where a Sentinel said so. */
+const sentinelRemedies: Readonly<Record<string, string>> = {
+  ...remedies,
+  NOAUTH: "Put the Sentinels' password into the URL: `?sentinel-password=…`.",
+  WRONGPASS: "Correct `sentinel-username` and `sentinel-password` in the URL.",
+};
+
+function tellWhyNot(
+  { address, isSentinel = false }: Target,
+  error: unknown,
+  found: Findings,
+): void {
   const reply = replyOf(error);
   const message = error instanceof Error ? error.message : String(error);
   if (reply === undefined) {
@@ -65,7 +76,8 @@ function tellWhyNot({ address }: Target, error: unknown, found: Findings): void 
     found.problem(
       reply.code === "LOADING" ? "reach" : "auth",
       message,
-      remedies[reply.code] ?? "Correct user, password and database in the URL.",
+      (isSentinel ? sentinelRemedies : remedies)[reply.code] ??
+        "Correct user, password and database in the URL.",
     );
 }
 

@@ -29,7 +29,7 @@ export async function examineSentinels(
     const address = sentinelServer(settings, endpoint);
     const found = new Findings(address.label);
     all.push(found);
-    const connection = await reach({ ...examination, address, settings }, found);
+    const connection = await reach({ ...examination, address, settings, isSentinel: true }, found);
     if (connection === undefined) continue;
     try {
       const view = await examineSentinel(connection, settings.service, found);

@@ -15,6 +15,8 @@ export interface Examination {
 export interface Target extends Examination {
   readonly address: RespAddress;
   readonly settings: StoreSettings;
+  /** Whether it is a Sentinel, which has a password of its own. Default false. */
+  readonly isSentinel?: boolean;
 }
 
 /** A server of the store, with the user and password of those that hold blocks. */

@@ -229,3 +229,20 @@ describe("who is not let in", () => {
 function fail(): never {
   throw new RangeError("mine");
 }
+
+test("counts the blocks of a model, and only those, in steps", async () => {
+  const own = await startRedisServer();
+  onTestFinished(async () => void (await own.stop()));
+  const [mine, other] = ["meta/llama", "meta/llama-2"].map((model) =>
+    openStore({ url: own.url, format: { name: "hicache", model } }),
+  );
+  await putAll(mine, makeBlocks(700, 10));
+  await putAll(other, makeBlocks(30, 10));
+  expect(await mine.countBlocks()).toBe(700);
+  expect(await mine.countBlocks({ prefix: "block-69" })).toBe(11);
+  expect(await other.countBlocks()).toBe(30);
+  expect(await openStore({ url: own.url, format: "raw" }).countBlocks()).toBe(730);
+  expect((await mine.serverStats()).keyCount).toBe(730);
+  await own.stop();
+  await expect(mine.countBlocks()).rejects.toMatchObject({ code: "CONNECTION_FAILED" });
+});
