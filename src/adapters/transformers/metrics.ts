@@ -38,7 +38,9 @@ export interface MetricsProcessor {
 
 /**
  * A logits processor for one call of `generate` of transformers.js: measures the logits of each row and
- * pushes them to the channel, and hands them on unchanged.
+ * pushes them to the channel, and hands them on unchanged. `generate` puts processors of the caller
+ * behind its own: the logits are the model's, as long as no penalty, `min_new_tokens` or bad words are
+ * asked for.
  *
  * @example
  * ```ts
