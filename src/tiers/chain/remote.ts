@@ -232,7 +232,11 @@ export class Remote {
   async #put({ key, keyspace, slot, expiresAt }: Write): Promise<boolean> {
     const value = this.#ram.slots.value(slot);
     const ttlMs = expiresAt - this.#ram.now();
-    if (expiresAt !== 0 && ttlMs <= 0) return true;
+    if (expiresAt !== 0 && ttlMs <= 0) {
+      // What it has of the key may have more time, or all.
+      await this.store.delete([key], { keyspace });
+      return true;
+    }
     const entry = expiresAt === 0 ? { key, value } : { key, value, ttlMs };
     const [outcome] = await this.store.put([entry], { keyspace });
     return outcome.status !== "rejected";
