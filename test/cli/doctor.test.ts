@@ -392,7 +392,7 @@ test("a cluster: every node, coverage, slots without a node, primaries without a
   expect(finding(single, "role", "problem").fix).toContain("redis-cluster://");
   const notCluster = await redis(...well);
   const wrong = await examine([`redis-cluster://127.0.0.1:${notCluster.port}`]);
-  expect(finding(wrong, "reach").fix).toContain("cluster mode");
+  expect(finding(wrong, "cluster").fix).toContain("cluster mode");
 });
 
 test("a cluster with replicas has nothing to hint at there", async () => {

@@ -7,6 +7,7 @@ import { formatCount } from "../../util/units.ts";
 import { parseInfo } from "../server/info.ts";
 import { type ClusterNode, parseClusterNodes } from "./cluster-nodes.ts";
 import { Findings } from "./finding.ts";
+import { tellWhyNot } from "./reach.ts";
 import { examineServer } from "./server.ts";
 import { blockServer, type Examination } from "./target.ts";
 
@@ -47,7 +48,7 @@ export async function examineCluster(
 /** Asks the nodes of the URL until one answers. */
 async function findView(
   settings: StoreSettings,
-  { deadlineMs, signal }: Examination,
+  { deadlineMs, signal, valueBytes }: Examination,
   found: Findings,
 ): Promise<View | undefined> {
   for (const endpoint of settings.url.endpoints) {
@@ -67,11 +68,10 @@ async function findView(
       }
     } catch (error) {
       if (signal.aborted) throw error;
-      found.problem(
-        "reach",
-        error instanceof Error ? error.message : String(error),
-        "Check that it runs in cluster mode (`--cluster-enabled yes`), its address and password.",
-      );
+      const { message } = error instanceof Error ? error : new Error(String(error));
+      if (/cluster support/i.test(message))
+        found.problem("cluster", message, "Start it in cluster mode: `--cluster-enabled yes`.");
+      else tellWhyNot({ address, settings, deadlineMs, signal, valueBytes }, error, found);
     }
   }
   return undefined;

@@ -57,7 +57,8 @@ const sentinelRemedies: Readonly<Record<string, string>> = {
   WRONGPASS: "Correct `sentinel-username` and `sentinel-password` in the URL.",
 };
 
-function tellWhyNot(
+/** Why a server cannot be talked to, and what to do about it. */
+export function tellWhyNot(
   { address, isSentinel = false }: Target,
   error: unknown,
   found: Findings,
