@@ -75,6 +75,30 @@ export { RamTier, type RamTierOptions } from "./tiers/ram/ram-tier.ts";
 export { SsdStore } from "./tiers/ssd/ssd-store.ts";
 export { SsdTier, type SsdTierOptions } from "./tiers/ssd/ssd-tier.ts";
 export type { Logger } from "./observe/logger.ts";
+export { KvEngine } from "./engine/kv-engine.ts";
+export type {
+  ChunkOutcome,
+  ChunkSource,
+  ChunkValue,
+  FailReason,
+  KvCallOptions,
+  KvChunk,
+  KvEngineOptions,
+  KvEngineStats,
+  KvNamespace,
+  KvPin,
+  KvStoreOptions,
+  LookupOptions,
+  LookupResult,
+  MissReason,
+  PromptTokens,
+  RetrieveOptions,
+  RetrieveResult,
+  SkipReason,
+  StoreResult,
+  TierTokens,
+  TokenRange,
+} from "./engine/types.ts";
 export { LmServer } from "./fronts/lm/server.ts";
 export type { LmLimits, LmServerOptions } from "./fronts/lm/options.ts";
 export type { LmStats } from "./fronts/lm/stats.ts";

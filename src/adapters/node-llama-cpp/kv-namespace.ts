@@ -16,7 +16,7 @@ const types: Readonly<Record<number, string>> = {
   30: "bfloat16",
 };
 
-/** What must be equal for states to be interchangeable, but for streams and transposition. */
+/** What must be equal for states to be interchangeable; how many streams there are need not. */
 export function namespaceOf(
   model: LlamaModelLike,
   fileHash: string,
@@ -26,6 +26,8 @@ export function namespaceOf(
   const [keys, values] = [sheets[0], sheets.at(-1)!].map(
     ({ type }) => types[type] ?? `ggml${type}`,
   );
+  // With and without flash attention, what is computed differs by more than the last bits.
+  const attention = sheets.at(-1)!.transposedBytes === 0 ? "flash" : "plain";
   const metadata = model.fileInfo.metadata as Readonly<Record<string, unknown>>;
   const general = (metadata["general"] ?? {}) as Readonly<Record<string, unknown>>;
   const architecture = textOf(general["architecture"]) ?? "";
@@ -35,7 +37,7 @@ export function namespaceOf(
     // The architecture's numbers have what was overridden when the model was loaded, such as rope's.
     revision: hashOfJson([fileHash, architecture, metadata[architecture]]),
     dtype: keys === values ? keys : `${keys}_${values}`,
-    layout: `ggsq3/${hashOfJson(sheets.map(({ type, rowBytes }) => [type, rowBytes]))}`,
+    layout: `ggsq3/${attention}/${hashOfJson(sheets.map(({ type, rowBytes }) => [type, rowBytes]))}`,
     lora,
     salt,
   };

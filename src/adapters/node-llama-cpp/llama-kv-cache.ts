@@ -8,6 +8,7 @@ import { namespaceOf } from "./kv-namespace.ts";
 import { hashOfJson, modelHash } from "./model-identity.ts";
 import { probeShape } from "./probe.ts";
 import { RecentPrompts } from "./recent-prompts.ts";
+import { checkScratchFolder } from "./scratch.ts";
 import { SequenceCache } from "./sequence-cache.ts";
 import type {
   AttachedSequence,
@@ -16,6 +17,8 @@ import type {
   LlamaSequenceLike,
 } from "./types.ts";
 
+/** What is left behind the last chunk runs at the speed of generation: small chunks leave little. */
+const defaultChunkSize = 16;
 const defaultMinGainTokens = 8;
 const defaultBudgetBytes = 512 * 1024 ** 2;
 
@@ -62,11 +65,12 @@ export class LlamaKvCache implements AsyncDisposable {
   /**
    * Opens a cache for one model; a store named by its URL connects when it is first used.
    *
-   * @throws KeepwarmError `NOT_FOUND` for a model file that is not there, `INPUT_INVALID` for a URL that cannot
-   *   be used
+   * @throws KeepwarmError `NOT_FOUND` for a model file or scratch folder that is not there, `INPUT_INVALID` for
+   *   a URL that cannot be used
    */
   static async open(options: LlamaKvCacheOptions): Promise<LlamaKvCache> {
-    const { store, modelPath, logger = silentLogger } = options;
+    const { store, modelPath, scratchFolder, logger = silentLogger } = options;
+    if (scratchFolder !== undefined) await checkScratchFolder(scratchFolder);
     const hash = await modelHash(modelPath);
     const blocks = typeof store === "string" ? await openStore(store, logger) : store;
     return new LlamaKvCache(blocks, hash, options);
@@ -137,7 +141,7 @@ export class LlamaKvCache implements AsyncDisposable {
   }
 
   #openEngine(namespace: Parameters<typeof KvEngine.open>[0]["namespace"]): Promise<KvEngine> {
-    const { chunkSize, deadlineMs, ttlMs, logger } = this.#options;
+    const { chunkSize = defaultChunkSize, deadlineMs, ttlMs, logger } = this.#options;
     return KvEngine.open({
       store: this.blocks,
       namespace,

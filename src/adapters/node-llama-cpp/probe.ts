@@ -22,7 +22,9 @@ export async function probeShape(
     await using file = await makeScratchFile(folder, probeBytes);
     await own.saveStateToFile(file.path);
     const parsed = parseState(await readFile(file.path));
-    return typeof parsed === "string" ? parsed : parsed.shape;
+    return typeof parsed === "string"
+      ? `the model's state is not as known: ${parsed}`
+      : parsed.shape;
   } finally {
     if (isEmpty) await own.clearHistory();
   }

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { access, type FileHandle, mkdtemp, open, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { KeepwarmError } from "../../errors.ts";
 
 const memoryFolder = "/dev/shm";
 const openFiles = "/proc/self/fd";
@@ -46,6 +47,14 @@ export async function makeScratchFile(
     await remove();
     throw error;
   }
+}
+
+/** @throws KeepwarmError `NOT_FOUND` when no scratch file can be made in `folder` */
+export async function checkScratchFolder(folder: string): Promise<void> {
+  if (await canUse(folder)) return;
+  throw new KeepwarmError("NOT_FOUND", `no file can be made in ${folder}`, {
+    remedy: "Name another scratchFolder, or none: memory is used where it can be.",
+  });
 }
 
 async function hasRoom(folder: string, bytes: number): Promise<boolean> {

@@ -43,7 +43,7 @@ export interface LlamaKvCacheOptions {
   readonly lora?: string | undefined;
   /** Keeps tenants apart: who does not know the salt finds nothing. Default none. */
   readonly salt?: string | undefined;
-  /** Tokens of a chunk. Default 32. */
+  /** Tokens of a chunk. Default 16; docs/node-inference.md says what it costs and gives. */
   readonly chunkSize?: number | undefined;
   /** Tokens less than which more are not worth restoring. Default 8. */
   readonly minGainTokens?: number | undefined;

@@ -1,0 +1,89 @@
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { Budget } from "../../../src/adapters/node-llama-cpp/budget.ts";
+import { hashOfJson, modelHash } from "../../../src/adapters/node-llama-cpp/model-identity.ts";
+import { RecentPrompts } from "../../../src/adapters/node-llama-cpp/recent-prompts.ts";
+import { makeScratchFile } from "../../../src/adapters/node-llama-cpp/scratch.ts";
+import { Trust } from "../../../src/adapters/node-llama-cpp/trust.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "keepwarm-parts-"));
+  vi.stubEnv("KEEPWARM_TEST_CACHE", folder);
+  onTestFinished(async () => {
+    vi.unstubAllEnvs();
+    await rm(folder, { recursive: true });
+  });
+});
+
+test("a model's hash is that of its bytes, computed once", async () => {
+  const path = join(folder, "model.gguf");
+  await writeFile(path, "abc");
+  const hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  expect(await modelHash(path)).toBe(hash);
+  const [known] = await readdir(join(folder, "keepwarm", "model-hashes"));
+  await writeFile(join(folder, "keepwarm", "model-hashes", known), "1".repeat(64));
+  expect(await modelHash(path)).toBe("1".repeat(64));
+  await utimes(path, 1, 2);
+  expect(await modelHash(path)).toBe(hash);
+});
+
+test("a model in several files has the hash of all", async () => {
+  const names = ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"].map((name) =>
+    join(folder, name),
+  );
+  await writeFile(names[0], "a");
+  await expect(modelHash(names[0])).rejects.toThrow("there is no model file");
+  await writeFile(names[1], "b");
+  const hash = await modelHash(names[0]);
+  await writeFile(names[1], "bc");
+  expect(await modelHash(names[0])).not.toBe(hash);
+  expect(hashOfJson({ count: 1n })).not.toBe(hashOfJson({ count: 1 }));
+});
+
+test("prompts part where the nearest of the last ones parts from them", () => {
+  const recent = new RecentPrompts();
+  expect(recent.add([1, 2, 3, 4])).toBe(0);
+  expect(recent.add([1, 2, 9])).toBe(2);
+  expect(recent.add([1, 2, 3, 5])).toBe(3);
+  expect(recent.add([1, 2, 3, 4, 5])).toBe(4);
+  expect(recent.add([7])).toBe(0);
+});
+
+test("what is moved is not trusted, nor what comes behind it", () => {
+  const trust = new Trust();
+  trust.grew(0, 10);
+  expect(trust.tokens).toBe(10);
+  trust.cut(6);
+  trust.grew(8, 12);
+  expect(trust.tokens).toBe(6);
+  trust.restored(20);
+  trust.grew(20, 21);
+  expect(trust.tokens).toBe(21);
+});
+
+test("a budget refuses what does not fit", () => {
+  const budget = new Budget(10);
+  expect([budget.take(6), budget.take(6), budget.take(4)]).toEqual([true, false, true]);
+  budget.give(6);
+  expect(budget).toMatchObject({ pendingBytes: 4, refused: 1 });
+});
+
+test("a scratch file is the user's own, in the folder that was named, and gone", async () => {
+  const file = await makeScratchFile(folder, 0);
+  await file.handle.write(Buffer.from("state"));
+  expect((await stat(file.path)).mode & 0o777).toBe(0o600);
+  expect((await stat(file.path)).size).toBe(5);
+  await file[Symbol.asyncDispose]();
+  expect((await readdir(folder)).filter((name) => name.startsWith("keepwarm-state"))).toEqual([]);
+  await expect(stat(file.path)).rejects.toThrow();
+  await expect(makeScratchFile(join(folder, "nowhere"), 0)).rejects.toThrow();
+});
+
+test("what does not fit into memory goes to the disk", async () => {
+  await using file = await makeScratchFile(undefined, Number.MAX_SAFE_INTEGER);
+  await file.handle.write(Buffer.from("state"));
+  expect((await stat(file.path)).size).toBe(5);
+});
