@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import * as llama from "../src/adapters/node-llama-cpp/index.ts";
 import * as keepwarm from "../src/index.ts";
 import * as metricsChannel from "../src/metrics-channel.ts";
 import * as testing from "../src/testing/index.ts";
@@ -28,6 +29,7 @@ test("keepwarm", () => {
       "CodecStore",
       "DepartureLog",
       "KeepwarmError",
+      "KvEngine",
       "LmServer",
       "LmStore",
       "LocalStore",
@@ -55,6 +57,9 @@ test("keepwarm", () => {
       "type BlockLayout",
       "type BlockStore",
       "type CallOptions",
+      "type ChunkOutcome",
+      "type ChunkSource",
+      "type ChunkValue",
       "type CodecChoice",
       "type CodecName",
       "type CodecStoreOptions",
@@ -69,9 +74,17 @@ test("keepwarm", () => {
       "type EncodeOptions",
       "type EntryInfo",
       "type ErrorCode",
+      "type FailReason",
       "type GetOptions",
       "type HicacheFormat",
       "type Key",
+      "type KvCallOptions",
+      "type KvChunk",
+      "type KvEngineOptions",
+      "type KvEngineStats",
+      "type KvNamespace",
+      "type KvPin",
+      "type KvStoreOptions",
       "type LmDescription",
       "type LmLimits",
       "type LmServerOptions",
@@ -85,14 +98,18 @@ test("keepwarm", () => {
       "type LmcacheSources",
       "type LocalStoreOptions",
       "type Logger",
+      "type LookupOptions",
+      "type LookupResult",
       "type ManagerOptions",
       "type MemoryFormat",
       "type MetricsChannelOptions",
+      "type MissReason",
       "type NodeStats",
       "type PairGeneration",
       "type PairGroup",
       "type PairMetadata",
       "type PolicyName",
+      "type PromptTokens",
       "type PutEntry",
       "type PutOptions",
       "type PutOutcome",
@@ -101,13 +118,19 @@ test("keepwarm", () => {
       "type RejectReason",
       "type RespLimits",
       "type RespServerOptions",
+      "type RetrieveOptions",
+      "type RetrieveResult",
       "type ScanOptions",
+      "type SkipReason",
       "type SsdTierOptions",
       "type StoreCapabilities",
+      "type StoreResult",
       "type StoreStats",
       "type Tensor",
       "type TierChainOptions",
+      "type TierTokens",
       "type TlsOptions",
+      "type TokenRange",
       "type TokenSample",
       "type ValkeyFormat",
       "type ValkeyServerStats",
@@ -224,6 +247,25 @@ test("keepwarm/metrics-channel", () => {
       "type SweepOptions",
       "type TokenMetric",
       "type TokenSample",
+    ]
+  `);
+});
+
+test("keepwarm/node-llama-cpp", () => {
+  const names = namesOf("adapters/node-llama-cpp/index.ts");
+  expect(valuesOf(names)).toEqual(Object.keys(llama).toSorted());
+  expect(names).toMatchInlineSnapshot(`
+    [
+      "LlamaKvCache",
+      "type AttachedSequence",
+      "type KeepReport",
+      "type LlamaContextLike",
+      "type LlamaKvCacheOptions",
+      "type LlamaKvCacheStats",
+      "type LlamaModelLike",
+      "type LlamaSequenceLike",
+      "type ReuseReason",
+      "type ReuseReport",
     ]
   `);
 });
