@@ -1,6 +1,7 @@
 // The benches: `npm run bench -- <name>`. README.md beside this file tells what they measure.
 import { Command } from "commander";
 import { isKeepwarmError } from "../src/errors.ts";
+import { channelCommand } from "./channel/command.ts";
 import { clientCommand } from "./client/command.ts";
 import { codecsCommand } from "./codecs/command.ts";
 import { gcCommand } from "./gc/command.ts";
@@ -15,6 +16,7 @@ const commands = [
   keysCommand,
   lmCommand,
   clientCommand,
+  channelCommand,
   ssdCommand,
   codecsCommand,
 ];

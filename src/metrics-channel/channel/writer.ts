@@ -27,7 +27,8 @@ interface Fields {
 
 /**
  * Sends samples: all that one turn of the event loop brings leave together, in one transaction that
- * also sets their expiry. So none is ever there without one, whenever the writer dies.
+ * also sets their expiry. So none is ever there without one, whenever the writer dies. While the server
+ * has not answered, what comes is gathered: the slower it is, the more goes with one transaction.
  */
 export class SampleWriter {
   readonly #server: ChannelServer;
@@ -78,14 +79,16 @@ export class SampleWriter {
     this.#inBatch += samples;
     this.#counters.waiting += samples;
     if (this.#inBatch >= mostTogether) this.#send();
-    else if (!this.#scheduled) {
+    else if (!this.#scheduled && this.#underWay.size === 0) {
       this.#scheduled = true;
-      setImmediate(() => this.#send());
+      setImmediate(() => {
+        this.#scheduled = false;
+        this.#send();
+      });
     }
   }
 
   #send(): void {
-    this.#scheduled = false;
     if (this.#batch.size === 0) return;
     const batch = [...this.#batch];
     const samples = this.#inBatch;
@@ -94,6 +97,7 @@ export class SampleWriter {
     const sent = this.#write(batch, samples).finally(() => {
       this.#counters.waiting -= samples;
       this.#underWay.delete(sent);
+      if (this.#underWay.size === 0) this.#send();
     });
     this.#underWay.add(sent);
   }

@@ -57,7 +57,7 @@ it("hands over what the whole distribution says, of 64 requests at once, and nev
     subjects.map((other, index) => ({
       request: MetricsChannel.newRequest(),
       prompt: `The ${subject} and the ${other}`,
-      maxTokens: 2 + ((at + index) % 3),
+      maxTokens: 1 + ((at + index) % 3),
       temperature: 0.5 + at / 8,
       seed: 100 * at + index,
     })),
@@ -78,7 +78,7 @@ it("hands over what the whole distribution says, of 64 requests at once, and nev
       norms.add(sample.norm!);
     }
   }
-  expect(norms.size).toBeGreaterThan(120);
+  expect(norms.size).toBeGreaterThan(100);
 }, 180_000);
 
 it("has the norm nearly for free, with tokens that llama.cpp draws", async () => {
