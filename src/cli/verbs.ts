@@ -94,4 +94,14 @@ export const verbs: readonly VerbEntry[] = [
     summary: "replay a request trace, or sum one up",
     load: () => import("./commands/trace.ts"),
   },
+  {
+    name: "demo",
+    summary: "a real model with and without a store: time to first token",
+    load: () => import("./commands/demo.ts"),
+  },
+  {
+    name: "chat-server",
+    summary: "chats by OpenAI's API, with a model whose prompts come from a store",
+    load: () => import("./commands/chat-server.ts"),
+  },
 ];
