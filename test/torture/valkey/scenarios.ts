@@ -6,7 +6,7 @@ import { startSentinels } from "../../../src/testing/servers/sentinel.ts";
 import { TcpProxy, type ProxyBehaviour } from "../../../src/testing/tcp-proxy.ts";
 
 /** Servers with clients at work, and what is about to happen to them. */
-export interface Stage extends AsyncDisposable {
+interface Stage extends AsyncDisposable {
   /** Where a client finds them. */
   url(): Promise<string>;
   /** Does it; resolves when it is over, or done if it is for good. */
@@ -15,7 +15,7 @@ export interface Stage extends AsyncDisposable {
   concerns?(key: string): boolean;
 }
 
-export interface StageOptions {
+interface StageOptions {
   readonly engine: "redis" | "valkey";
   /** The keys that clients use. */
   readonly keys: readonly string[];

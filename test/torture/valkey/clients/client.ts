@@ -11,7 +11,7 @@ export interface TortureClient {
 }
 
 /** How a client is made. */
-export interface ConnectOptions {
+interface ConnectOptions {
   /** `redis://`, `redis-sentinel://` or `redis-cluster://`. */
   readonly url: string;
   /** Milliseconds that a call may take, where the client can be told. */
