@@ -51,7 +51,7 @@ export function openFrame(of: FrameOf, bytes: Uint8Array): Uint8Array | undefine
   return bytes.subarray(FRAME_BYTES);
 }
 
-export function partsOf(value: ChunkValue): readonly Uint8Array[] {
+function partsOf(value: ChunkValue): readonly Uint8Array[] {
   return value instanceof Uint8Array ? [value] : value;
 }
 

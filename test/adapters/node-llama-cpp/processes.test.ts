@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ValkeyStore } from "../../../src/backends/valkey/valkey-store.ts";
 import {
@@ -24,7 +24,7 @@ interface Said {
   readonly logit: number;
 }
 
-const program = join(import.meta.dirname, "other-process.ts");
+const program = fileURLToPath(new URL("other-process.ts", import.meta.url));
 const tokens = 130;
 
 let server: RunningKeepwarm;

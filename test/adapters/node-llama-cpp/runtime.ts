@@ -23,7 +23,7 @@ export interface Model {
   createContext(options: object): Promise<Context>;
 }
 
-export interface NodeLlamaCpp {
+interface NodeLlamaCpp {
   getLlama(options: object): Promise<{
     loadModel(options: object): Promise<Omit<Model, "path" | "module">>;
   }>;
