@@ -36,6 +36,21 @@ export const verbs: readonly VerbEntry[] = [
     summary: "what is kept, by family, model and rank",
     load: () => import("./commands/ls.ts"),
   },
+  {
+    name: "exists",
+    summary: "are keys there, and in which tiers",
+    load: () => import("./commands/exists.ts"),
+  },
+  {
+    name: "usage",
+    summary: "how much memory blocks take, with all overhead",
+    load: () => import("./commands/usage.ts"),
+  },
+  {
+    name: "monitor",
+    summary: "what clients ask for, as it comes",
+    load: () => import("./commands/monitor.ts"),
+  },
   { name: "get", summary: "read a block", load: () => import("./commands/get.ts") },
   { name: "put", summary: "store a block", load: () => import("./commands/put.ts") },
   { name: "rm", summary: "remove blocks", load: () => import("./commands/rm.ts") },
@@ -53,6 +68,21 @@ export const verbs: readonly VerbEntry[] = [
     name: "demote",
     summary: "let blocks leave RAM that are on disk",
     load: () => import("./commands/demote.ts"),
+  },
+  {
+    name: "compress",
+    summary: "let the server keep blocks encoded",
+    load: () => import("./commands/compress.ts"),
+  },
+  {
+    name: "decompress",
+    summary: "bring encoded blocks back to RAM",
+    load: () => import("./commands/decompress.ts"),
+  },
+  {
+    name: "jobs",
+    summary: "long operations on the server: list, wait, cancel",
+    load: () => import("./commands/jobs.ts"),
   },
   {
     name: "pin",

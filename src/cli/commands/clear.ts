@@ -7,7 +7,8 @@ export const define: DefineVerb = (command, bind) => {
   clientOptions(
     selectorOptions(command)
       .option("--dry-run", "tell what would go, remove nothing")
-      .option("-y, --yes", "do not ask"),
+      .option("-y, --yes", "do not ask")
+      .option("--background", "let the server do it and print the job's number"),
   ).action(
     bind((context, flags: RemovalFlags, names: string[]) =>
       removeBlocks(context, "clear", names, flags),

@@ -5,6 +5,7 @@ const OTHER_WORDS = new Set(["ram", "pinned"]);
 
 export const define = residencyVerb({
   name: "demote",
+  job: "demote",
   command: "KW.DEMOTE",
   past: "demoted",
   isWanted: (words) => words.includes("ram") && words.some((word) => !OTHER_WORDS.has(word)),

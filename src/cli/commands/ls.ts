@@ -25,7 +25,7 @@ export const define: DefineVerb = (command, bind) => {
       .option("-m, --match <glob>", "only keys like this: * ? [a-z]")
       .option("--family <name>", "only keys of this family")
       .option("--model <name>", "only keys of this model")
-      .option("--tier <name>", "only blocks whose nearest tier is this: ram or ssd")
+      .option("--tier <name>", "only blocks whose nearest tier is this: ram, ssd or coded")
       .option("--idle <duration>", "only blocks that were not used for so long")
       .option("-s, --sort <column>", "order of --keys: size, key, idle, hits", "size")
       .option("-n, --limit <n>", "most keys to list; 0 for all", "0"),

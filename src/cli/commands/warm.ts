@@ -5,6 +5,7 @@ const BATCH_BYTES = 16 * 1024 ** 2;
 
 export const define = residencyVerb({
   name: "warm",
+  job: "warm",
   command: "KW.WARM",
   past: "warmed",
   isWanted: (words) => words.length > 0 && !words.includes("ram"),

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { connectResp } from "../../backends/valkey/client.ts";
 import type { RespConnection } from "../../backends/valkey/connection.ts";
 import type { TlsOptions } from "../../backends/valkey/read-socket.ts";
+import { type RespAddress, parseRespUrl } from "../../backends/valkey/url.ts";
 import { KeepwarmError } from "../../errors.ts";
 import { parseDuration } from "../../util/units.ts";
 import type { CliIo } from "../io.ts";
@@ -39,6 +40,16 @@ export async function withServer<T>(
   } finally {
     await connection.close();
   }
+}
+
+/** Address, password and certificates of the server, for what needs a connection of its own kind. */
+export function serverAddress(
+  flags: ClientFlags,
+  io: CliIo,
+): { readonly address: RespAddress; readonly tls: TlsOptions } {
+  const address = parseRespUrl(serverUrl(flags, io));
+  const password = address.password ?? (io.env["KEEPWARM_PASSWORD"] || undefined);
+  return { address: { ...address, password }, tls: tlsOptions(flags, io) };
 }
 
 function tlsOptions(flags: ClientFlags, io: CliIo): TlsOptions {

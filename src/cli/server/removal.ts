@@ -6,10 +6,10 @@ import type { VerbContext } from "../verb.ts";
 import { inBatches, sizeOf } from "./batches.ts";
 import { withServer } from "./connect.ts";
 import type { ClientFlags } from "../options.ts";
-import { type SelectorFlags, select } from "./select.ts";
+import { type JobFlags, runJob } from "./jobs.ts";
+import { select } from "./select.ts";
 
-export interface RemovalFlags extends ClientFlags, SelectorFlags {
-  readonly dryRun?: boolean;
+export interface RemovalFlags extends ClientFlags, JobFlags {
   readonly yes?: boolean;
 }
 
@@ -18,11 +18,12 @@ const KEYS_A_COMMAND = 500;
 
 /** Removes the blocks that names or flags choose; asks before when flags do. */
 export async function removeBlocks(
-  { io, out }: VerbContext,
+  context: VerbContext,
   verb: string,
   names: readonly string[],
   flags: RemovalFlags,
 ): Promise<ExitCode> {
+  const { io, out } = context;
   return withServer(flags, io, async (connection) => {
     const { blocks, missing } = await select(connection, verb, names, flags, io.signal);
     const bytes = sizeOf(blocks);
@@ -33,6 +34,7 @@ export async function removeBlocks(
       return ExitCode.ok;
     }
     if (names.length === 0 && blocks.length > 0 && !flags.yes) await confirm(io, `Remove ${what}?`);
+    if (flags.background) return runJob(context, connection, "clear", names, flags);
     const limits = { keys: KEYS_A_COMMAND };
     const removed = await inBatches(connection, { io, quiet: out.quiet }, "DEL", blocks, limits);
     out.result({ dryRun: false, blocks: removed, bytes, missing }, () => "");

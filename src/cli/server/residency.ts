@@ -1,5 +1,7 @@
+import type { Command } from "commander";
 import type { RespConnection } from "../../backends/valkey/connection.ts";
 import { KeepwarmError } from "../../errors.ts";
+import type { JobKind } from "../../fronts/resp/jobs/job.ts";
 import { formatBytes } from "../../util/units.ts";
 import { replyText } from "../../wire/resp/reply.ts";
 import { ExitCode } from "../exit-code.ts";
@@ -8,12 +10,11 @@ import { plural } from "../render/plural.ts";
 import type { DefineVerb, VerbContext } from "../verb.ts";
 import { type BatchLimits, batches, inBatches, sizeOf } from "./batches.ts";
 import { withServer } from "./connect.ts";
-import { type Chosen, type SelectorFlags, select, selectorOptions } from "./select.ts";
+import { type JobFlags, runJob } from "./jobs.ts";
+import { type Chosen, select, selectorOptions } from "./select.ts";
 import { knowsCommand, takeSnapshot } from "./snapshot.ts";
 
-interface ResidencyFlags extends ClientFlags, SelectorFlags {
-  readonly dryRun?: boolean;
-}
+type ResidencyFlags = ClientFlags & JobFlags;
 
 /** A verb that changes where blocks are kept. */
 export interface ResidencyVerb {
@@ -27,6 +28,8 @@ export interface ResidencyVerb {
   /** Whether all blocks must find room in RAM. */
   readonly fillsRam?: boolean;
   readonly examples: readonly string[];
+  /** The server's job of that kind, for those that have one. */
+  readonly job?: JobKind;
 }
 
 /** Keys that one KW.WHERE names. */
@@ -36,7 +39,10 @@ const KEYS_A_LOOK = 500;
 export function residencyVerb(verb: ResidencyVerb): DefineVerb {
   return (command, bind) => {
     clientOptions(
-      selectorOptions(command).option("--dry-run", "tell how many and how much, change nothing"),
+      backgroundOption(
+        selectorOptions(command).option("--dry-run", "tell how many and how much, change nothing"),
+        verb,
+      ),
     ).action(
       bind((context, flags: ResidencyFlags, names: string[]) => run(context, verb, flags, names)),
     );
@@ -44,13 +50,22 @@ export function residencyVerb(verb: ResidencyVerb): DefineVerb {
   };
 }
 
+function backgroundOption(command: Command, { job }: ResidencyVerb): Command {
+  return job === undefined
+    ? command
+    : command.option("--background", "let the server do it and print the job's number");
+}
+
 async function run(
-  { io, out }: VerbContext,
+  context: VerbContext,
   verb: ResidencyVerb,
   flags: ResidencyFlags,
   names: readonly string[],
 ): Promise<ExitCode> {
+  const { io, out } = context;
   return withServer(flags, io, async (connection) => {
+    if (flags.background && verb.job !== undefined)
+      return runJob(context, connection, verb.job, names, flags);
     if (!(await knowsCommand(connection, ["KW.WHERE", "-"])))
       throw new KeepwarmError(
         "UNSUPPORTED",

@@ -38,7 +38,7 @@ export function selectorOptions(command: Command): Command {
     .option("--prefix <text>", "all keys that begin so")
     .option("--family <name>", "all keys of this family, as ls shows it")
     .option("--model <name>", "all keys of this model, as ls shows it")
-    .option("--tier <name>", "all blocks whose nearest tier is this: ram or ssd")
+    .option("--tier <name>", "all blocks whose nearest tier is this: ram, ssd or coded")
     .option("--idle <duration>", "all blocks that were not used for so long");
 }
 
@@ -60,17 +60,41 @@ export async function select(
   flags: SelectorFlags,
   signal: AbortSignal,
 ): Promise<Selection> {
-  if (names.length > 0 === hasSelector(flags))
-    throw new KeepwarmError(
-      "INPUT_INVALID",
-      `${verb} takes either keys or flags that choose some`,
-      {
-        remedy: `Try \`keepwarm ${verb} KEY\` or \`keepwarm ${verb} --match 'model@*' --dry-run\`.`,
-      },
-    );
+  requireOneKind(verb, names, flags);
   if (names.length === 0) return { blocks: await matching(connection, flags, signal), missing: 0 };
   const blocks = await sized(connection, names.map(readKey));
   return { blocks, missing: names.length - blocks.length };
+}
+
+/**
+ * The same choice as words of `KW.JOB START`.
+ *
+ * @throws KeepwarmError as {@link select} does
+ */
+export function selectorWords(
+  verb: string,
+  names: readonly string[],
+  flags: SelectorFlags,
+): (string | Buffer)[] {
+  requireOneKind(verb, names, flags);
+  filterOf(flags, true);
+  if (names.length > 0) return ["KEYS", ...names.map(readKey)];
+  const { match, prefix, family, model, tier, idle } = flags;
+  return Object.entries({
+    MATCH: match,
+    PREFIX: prefix === undefined ? undefined : readKey(prefix),
+    FAMILY: family,
+    MODEL: model,
+    TIER: tier,
+    IDLE: idle === undefined ? undefined : String(parseDuration(idle)),
+  }).flatMap(([word, value]) => (value === undefined ? [] : [word, value]));
+}
+
+function requireOneKind(verb: string, names: readonly string[], flags: SelectorFlags): void {
+  if (names.length > 0 !== hasSelector(flags)) return;
+  throw new KeepwarmError("INPUT_INVALID", `${verb} takes either keys or flags that choose some`, {
+    remedy: `Try \`keepwarm ${verb} KEY\` or \`keepwarm ${verb} --match 'model@*' --dry-run\`.`,
+  });
 }
 
 async function sized(connection: RespConnection, keys: readonly Buffer[]): Promise<Chosen[]> {
