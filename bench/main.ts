@@ -9,6 +9,7 @@ import { keysCommand } from "./keys/command.ts";
 import { lmCommand } from "./lm/command.ts";
 import { serverCommand } from "./server/command.ts";
 import { ssdCommand } from "./ssd/command.ts";
+import { ttftCommand } from "./ttft/command.ts";
 
 const commands = [
   serverCommand,
@@ -19,6 +20,7 @@ const commands = [
   channelCommand,
   ssdCommand,
   codecsCommand,
+  ttftCommand,
 ];
 
 const program = new Command("bench")

@@ -61,11 +61,23 @@ export class Asker implements AsyncDisposable {
     });
   }
 
+  get sequence(): Sequence {
+    return this.#attached.sequence;
+  }
+
+  /** The prompt's tokens. */
+  prompt(document: string, question: string): number[] {
+    return this.#inference.tokensOf([
+      { type: "system", text: systemPrompt },
+      { type: "user", text: `${document}\n\n${question}` },
+    ]);
+  }
+
   /** The beginning of a document that makes a prompt of at most so many tokens, whole paragraphs or sentences. */
   shorten(text: string, tokens: number, question: string): string {
     const sentences = text.split(/(?<=[.\n]) ?/);
     const fits = (count: number): boolean =>
-      this.#prompt(sentences.slice(0, count).join(" "), question).length <= tokens;
+      this.prompt(sentences.slice(0, count).join(" "), question).length <= tokens;
     let [fitting, excess] = [0, sentences.length + 1];
     while (excess - fitting > 1) {
       const middle = (fitting + excess) >> 1;
@@ -77,7 +89,7 @@ export class Asker implements AsyncDisposable {
 
   /** Leading tokens that prompts about one document share. */
   sharedTokens(document: string, [one, other]: readonly [string, string]): number {
-    const [prompt, another] = [this.#prompt(document, one), this.#prompt(document, other)];
+    const [prompt, another] = [this.prompt(document, one), this.prompt(document, other)];
     const differs = prompt.findIndex((token, index) => token !== another[index]);
     return differs < 0 ? prompt.length : differs;
   }
@@ -120,18 +132,11 @@ export class Asker implements AsyncDisposable {
     await this.#inference[Symbol.asyncDispose]();
   }
 
-  #prompt(document: string, question: string): number[] {
-    return this.#inference.tokensOf([
-      { type: "system", text: systemPrompt },
-      { type: "user", text: `${document}\n\n${question}` },
-    ]);
-  }
-
   async #ask(document: string, question: string, readFirst: number): Promise<Answer> {
     const { sequence } = this.#attached;
     const { model } = this.#inference;
     const began = performance.now();
-    const prompt = this.#prompt(document, question);
+    const prompt = this.prompt(document, question);
     if (readFirst > 0)
       await sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(0, readFirst) as never[]);
     const said: number[] = [];
