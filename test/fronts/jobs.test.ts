@@ -81,6 +81,8 @@ test("compresses and decompresses, by the rules or as told", async () => {
   expect([ram.entries.count, coded.stats().blocks]).toEqual([2, 2]);
   const told = await run(client, "compress", "CODEC", "zstd-planes", "MATCH", "*");
   expect(told).toMatchObject({ done: 1, asIs: { "not-smaller": 1 } });
+  await client.ask("GETRANGE", "plain", 0, 1);
+  expect(await client.ask("KW.WHERE", "plain")).toEqual([["ram"]]);
   const back = await run(client, "decompress", "MATCH", "*");
   expect(back).toMatchObject({ done: 2, bytesAfter: 2 * 65_536 });
   expect(back.bytes).toBeLessThan(110_000);

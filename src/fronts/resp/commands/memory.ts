@@ -19,7 +19,13 @@ function usage(session: Session, request: Request): void {
     reply.integer(slots.bytes(entries.slot(place)) + SLOT_ROW_BYTES + ENTRY_ROW_BYTES);
   } else if (place < 0) reply.integer(front.tiers.length(place));
   else if (collection !== undefined) reply.integer(Math.round(collection.bytes));
-  else reply.nil();
+  else {
+    const { coded } = front;
+    const [start, end] = [request.start(2), request.end(2)];
+    const at = coded?.tiers.find(request.bytes, start, end, session.keyspace) ?? 0;
+    if (at === 0) reply.nil();
+    else reply.integer(coded!.tiers.length(at));
+  }
 }
 
 function stats({ reply, front }: Session): void {

@@ -60,13 +60,13 @@ export class JobList {
     for (const job of this.#jobs.values()) if (job.isRunning) job.cancel();
   }
 
-  async #run(job: Job, selection: Selection, { isFor, run }: Work): Promise<void> {
+  async #run(job: Job, selection: Selection, { isAbout, isFor, run }: Work): Promise<void> {
     let sliceEnd = performance.now() + SLICE_MS;
     for await (const { scanned, rows } of selected(this.#front, selection)) {
       job.scanned += scanned;
       for (const row of rows) {
         if (job.signal.aborted) return;
-        if (selection.keys === undefined && isElsewhere(job.kind, row.tier)) continue;
+        if (selection.keys === undefined && isAbout?.(row) === false) continue;
         job.chosen++;
         if (job.dryRun || !isFor(row))
           job.count(
@@ -87,9 +87,4 @@ export class JobList {
     for (const { id } of ended.slice(0, Math.max(0, ended.length - MOST_ENDED)))
       this.#jobs.delete(id);
   }
-}
-
-/** Whether blocks of a tier are not what a kind of job is about: it may have moved them there itself. */
-function isElsewhere(kind: JobKind, tier: string): boolean {
-  return (kind === "compress" && tier === "coded") || (kind === "decompress" && tier !== "coded");
 }

@@ -7,6 +7,8 @@ import type { BlockOutcome, JobKind } from "./job.ts";
 
 /** What a job does for one block. */
 export interface Work {
+  /** Whether a block that a walk meets counts at all: the job may have moved it there itself. Default: all do. */
+  readonly isAbout?: (row: BlockRow) => boolean;
   /** Whether there may be something to do; a job that changes nothing counts by it. */
   readonly isFor: (row: BlockRow) => boolean;
   readonly run: (row: BlockRow) => Promise<BlockOutcome> | BlockOutcome;
@@ -47,6 +49,7 @@ export function workOf(
       return { isFor: ({ tier }) => tier === "ram", run: (row) => demote(front, row, keyspace) };
     case "compress":
       return {
+        isAbout: ({ tier }) => tier !== "coded",
         isFor: (row) =>
           row.tier !== "coded" &&
           row.bytes >= LEAST_BYTES &&
@@ -57,11 +60,15 @@ export function workOf(
           return outcomeOf(await mover!.encode(row.key, keyspace, how, false));
         },
       };
-    default:
+    default: {
+      // What was read is in RAM as well.
+      const isKept = ({ key }: BlockRow): boolean => mover!.coded.isKept(key, keyspace);
       return {
-        isFor: ({ tier }) => tier === "coded",
+        isAbout: isKept,
+        isFor: isKept,
         run: async (row) => outcomeOf(await mover!.decode(row.key, keyspace)),
       };
+    }
   }
 }
 
