@@ -13,7 +13,6 @@ import { sourceOfRead } from "./value-pages.ts";
 export interface MoverOwner {
   readonly index: SsdIndex;
   readonly segments: SegmentSet;
-  readonly staging: Staging;
   readonly health: Health;
   readonly counters: SsdCounters;
   /** Whether the row's value is on the disk. */
@@ -35,20 +34,23 @@ interface Moving {
 /** Moves values from one segment to the active one. */
 export class Mover {
   readonly #owner: MoverOwner;
+  readonly #memory: Staging;
 
-  constructor(owner: MoverOwner) {
+  /** @param memory - for values on their way between segments. */
+  constructor(owner: MoverOwner, memory: Staging) {
     this.#owner = owner;
+    this.#memory = memory;
   }
 
   /** Moves the rows' values, all in one write if they fit one; resolves when that is done or has failed. */
   async move(rows: readonly number[]): Promise<void> {
-    const { index, staging } = this.#owner;
+    const { index } = this.#owner;
     const present = rows.filter((row) => this.#owner.isStored(row));
     const pagesOf = (row: number): number =>
       Math.max(1, pagesFor((index.position(row) % PAGE_BYTES) + index.length(row)));
     const versions = present.map((row) => index.version(row));
     // All memory at once: batches that wait for each other's would wait for ever.
-    const run = await staging.take(present.reduce((sum, row) => sum + pagesOf(row), 0));
+    const run = await this.#memory.take(present.reduce((sum, row) => sum + pagesOf(row), 0));
     try {
       if (index !== this.#owner.index) return;
       let at = 0;

@@ -16,7 +16,7 @@ import { Loader, type LoadProgress } from "./loader.ts";
 import type { LogItem, ValueSource } from "./log-item.ts";
 import { LogWriter } from "./log-writer.ts";
 import type { Durability } from "./settlement.ts";
-import { Mover } from "./mover.ts";
+import { Mover, type MoverOwner } from "./mover.ts";
 import { recordBytes, recordFlag, recordKind } from "./record.ts";
 import { MOVE_BATCH_BYTES, Reclaimer } from "./reclaimer.ts";
 import type { Segment } from "./segment.ts";
@@ -31,7 +31,7 @@ import { SegmentSet } from "./segment-set.ts";
 import { SsdCounters } from "./ssd-counters.ts";
 import { SsdIndex, rowState } from "./ssd-index.ts";
 import { Staging } from "./staging.ts";
-import { ValueReader } from "./value-reader.ts";
+import { ValueReader, type ValueReaderOwner } from "./value-reader.ts";
 
 export interface SsdTierOptions {
   /** A directory that this tier has for itself; made when it is not there. */
@@ -136,8 +136,9 @@ export class SsdTier implements LowerTier {
     const { storeId } = directory;
     const moving = new Staging(2 * segments.segmentBytes + 2 * MOVE_BATCH_BYTES);
     this.#reader = new SegmentReader(moving, storeId);
-    this.#mover = new Mover(this.#moverOwner(moving));
-    this.#values = new ValueReader(this.#valueReaderOwner());
+    const owner = this.#valueOwner();
+    this.#mover = new Mover(owner, moving);
+    this.#values = new ValueReader(owner, staging);
     this.#reclaimer = new Reclaimer(this.#reclaimerOwner());
     this.#loader = new Loader(this.#loaderOwner());
     this.#writer = new LogWriter({
@@ -744,24 +745,7 @@ export class SsdTier implements LowerTier {
     return at !== 0 && at <= this.now();
   }
 
-  #valueReaderOwner(): ConstructorParameters<typeof ValueReader>[0] {
-    const index = (): SsdIndex => this.#index;
-    const { segments, staging, health, counters } = this;
-    return {
-      get index() {
-        return index();
-      },
-      segments,
-      staging,
-      health,
-      counters,
-      logger: this.#logger,
-      touch: (row) => this.touch(row),
-      dropDamaged: (row) => this.#evict(row, "evicted"),
-    };
-  }
-
-  #moverOwner(staging: Staging): ConstructorParameters<typeof Mover>[0] {
+  #valueOwner(): MoverOwner & ValueReaderOwner {
     const index = (): SsdIndex => this.#index;
     const { segments, health, counters } = this;
     return {
@@ -769,12 +753,14 @@ export class SsdTier implements LowerTier {
         return index();
       },
       segments,
-      staging,
       health,
       counters,
+      logger: this.#logger,
       isStored: (row) => this.#isStored(row),
       append: (item) => this.#append(item),
       writeNow: () => this.#writer.writeNow(),
+      touch: (row) => this.touch(row),
+      dropDamaged: (row) => this.#evict(row, "evicted"),
     };
   }
 

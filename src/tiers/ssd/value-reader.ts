@@ -16,8 +16,6 @@ const MAX_READS = 1024;
 export interface ValueReaderOwner {
   readonly index: SsdIndex;
   readonly segments: SegmentSet;
-  /** Memory for values that are not read straight into RAM slots. */
-  readonly staging: Staging;
   readonly health: Health;
   readonly counters: SsdCounters;
   readonly logger: Logger;
@@ -30,15 +28,18 @@ export interface ValueReaderOwner {
 /** Reads values and proves them: what cannot be read, or is damaged, is not there. */
 export class ValueReader {
   readonly #owner: ValueReaderOwner;
+  readonly #memory: Staging;
   #reads = 0;
 
-  constructor(owner: ValueReaderOwner) {
+  /** @param memory - for values that are not read straight into RAM slots. */
+  constructor(owner: ValueReaderOwner, memory: Staging) {
     this.#owner = owner;
+    this.#memory = memory;
   }
 
   /** Reads the row's value into a new slot, straight from the disk if it lies there as in RAM; 0: a miss. */
   async intoSlot(row: number, ram: RamTier): Promise<number> {
-    const { index, staging, counters } = this.#owner;
+    const { index, counters } = this.#owner;
     const { slots } = ram;
     const length = index.length(row);
     const keyLength = index.keyLength(row);
@@ -53,7 +54,7 @@ export class ValueReader {
       }
       if (slot > 0) ram.cancel(slot);
     }
-    const run = staging.tryTake(Math.max(1, pagesFor(offset + length)));
+    const run = this.#memory.tryTake(Math.max(1, pagesFor(offset + length)));
     const slot = run === undefined ? 0 : Math.max(0, ram.reserve(length, keyLength));
     try {
       if (run === undefined || slot === 0) {
