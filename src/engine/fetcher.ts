@@ -38,7 +38,12 @@ export class Fetch {
     for (let at = 0; at < found.length && this.reason === undefined; at += chunksAtOnce) {
       const some = found.slice(at, at + chunksAtOnce);
       const blocks = await get(some.map(({ key }) => key));
-      for (const [index, block] of blocks.entries()) this.#take(some[index], block);
+      try {
+        for (const [index, block] of blocks.entries()) this.#take(some[index], block);
+      } catch (error) {
+        for (const block of blocks) block?.release();
+        throw error;
+      }
     }
   }
 

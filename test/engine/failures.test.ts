@@ -219,6 +219,34 @@ describe("more work than allowed", () => {
   });
 });
 
+test("memory that the caller cannot give leaves no block held", async () => {
+  const inner = ramStore();
+  await (await openEngine(inner)).store(prompt, new Values().source(prompt));
+  let held = 0;
+  const store = storeWith(inner, {
+    get: async (keys: readonly Key[], options?: CallOptions) =>
+      (await inner.get(keys, options)).map((block) => {
+        if (block === undefined) return undefined;
+        held++;
+        let isHeld = true;
+        const release = (): void => {
+          if (isHeld) held--;
+          isHeld = false;
+          block.release();
+        };
+        return { ...blockOf(block.bytes), release };
+      }),
+  });
+  const engine = await openEngine(store);
+  await expect(engine.retrieve(prompt, { into: failToMake })).rejects.toThrow("no state");
+  expect(held).toBe(0);
+  const found = await engine.retrieve(prompt);
+  expect(held).toBe(3);
+  found.release();
+  found.release();
+  expect(held).toBe(0);
+});
+
 describe("values that cannot be stored", () => {
   test("say why", async () => {
     const engine = await openEngine(ramStore(4 * 1024 ** 2));
