@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import * as llama from "../src/adapters/node-llama-cpp/index.ts";
+import * as transformers from "../src/adapters/transformers/index.ts";
 import * as keepwarm from "../src/index.ts";
 import * as metricsChannel from "../src/metrics-channel.ts";
 import * as testing from "../src/testing/index.ts";
@@ -266,6 +267,27 @@ test("keepwarm/node-llama-cpp", () => {
       "type LlamaSequenceLike",
       "type ReuseReason",
       "type ReuseReport",
+    ]
+  `);
+});
+
+test("keepwarm/transformers", () => {
+  const names = namesOf("adapters/transformers/index.ts");
+  expect(valuesOf(names)).toEqual(Object.keys(transformers).toSorted());
+  expect(names).toMatchInlineSnapshot(`
+    [
+      "TransformersKvCache",
+      "type AttachedModel",
+      "type KeepReport",
+      "type PastKeyValues",
+      "type RestoredCache",
+      "type ReuseReason",
+      "type ReuseReport",
+      "type TensorLike",
+      "type TransformersKvCacheOptions",
+      "type TransformersKvCacheStats",
+      "type TransformersLike",
+      "type TransformersModelLike",
     ]
   `);
 });

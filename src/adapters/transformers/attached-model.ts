@@ -115,8 +115,9 @@ export class Attachment<Model extends TransformersModelLike> implements Attached
   ): void {
     const tokens = sequenceOf(result) ?? prompt;
     cache.note(past, tokens);
-    const work = this.#track(cache.keep(tokens, past, prompt.length));
-    void work.then((report) => this.#kept(report), this.#events.onFailure);
+    const kept = cache.keep(tokens, past, prompt.length);
+    const work = kept.then((report) => void this.#kept(report), this.#events.onFailure);
+    void this.#track(work);
   }
 
   #newPast(): PastKeyValues {

@@ -13,7 +13,7 @@ const elementSizes: Readonly<Record<string, number>> = { float32: 4, float16: 2 
 const changingRopes = new Set(["dynamic", "longrope", "su"]);
 
 /** One of a model's tensors of keys or values: `[1, heads, tokens, headDim]`. */
-export interface KvTensorShape {
+interface KvTensorShape {
   /** Its name as an input, and in a `DynamicCache`. */
   readonly name: string;
   readonly heads: number;

@@ -7,7 +7,7 @@ const headBytes = 16 * 1024 ** 2;
 
 type Value = number | boolean | string | Value[];
 
-export interface GgufTensor {
+interface GgufTensor {
   readonly name: string;
   /** Elements along each dimension, the fastest first. */
   readonly dims: readonly number[];

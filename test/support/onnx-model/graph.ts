@@ -6,7 +6,7 @@ const irVersion = 8;
 const opsetVersion = 17;
 
 /** Element types of ONNX tensors. */
-export const elementTypes = { float32: 1, int64: 7, bool: 9, float16: 10 } as const;
+const elementTypes = { float32: 1, int64: 7, bool: 9, float16: 10 } as const;
 export type ElementType = keyof typeof elementTypes;
 
 /** Where the elements of a weight are, in a file beside the model's. */

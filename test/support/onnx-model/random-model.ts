@@ -5,7 +5,7 @@ import type { LlamaShape } from "./llama-graph.ts";
 import { writeModelFolder } from "./model-folder.ts";
 
 /** A shape with grouped queries that computes in an instant. */
-export const tinyShape: LlamaShape = {
+const tinyShape: LlamaShape = {
   layers: 3,
   width: 64,
   heads: 4,

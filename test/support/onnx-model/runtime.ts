@@ -29,7 +29,7 @@ export interface RuntimeModel {
   dispose(): Promise<unknown>;
 }
 
-export interface RuntimeTokenizer {
+interface RuntimeTokenizer {
   (text: string): { input_ids: RuntimeTensor; attention_mask: RuntimeTensor };
   apply_chat_template(messages: readonly object[], options?: object): unknown;
   decode(ids: readonly (number | bigint)[], options?: object): string;
