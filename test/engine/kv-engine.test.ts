@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { LmStore } from "../../src/backends/lm/lm-store.ts";
 import { ValkeyStore } from "../../src/backends/valkey/valkey-store.ts";
 import { KvEngine } from "../../src/engine/kv-engine.ts";
+import { LmServer } from "../../src/fronts/lm/server.ts";
+import { silentLogger } from "../../src/observe/logger.ts";
 import type { BlockStore } from "../../src/store/contract.ts";
 import { TieredStore } from "../../src/store/tiered-store.ts";
 import { startRedisServer } from "../../src/testing/servers/redis-server.ts";
 import type { RunningServer } from "../../src/testing/servers/running-server.ts";
+import { TierChain } from "../../src/tiers/chain/tier-chain.ts";
+import { RamTier } from "../../src/tiers/ram/ram-tier.ts";
 import { localStore, namespace, openEngine, ramStore, tokensFrom, Values } from "./support.ts";
 
 let server: RunningServer;
@@ -20,10 +25,22 @@ function valkeyStore(): BlockStore {
   return store;
 }
 
+async function lmStore(): Promise<BlockStore> {
+  const tiers = new TierChain({ ram: new RamTier({ capacityBytes: 16 * 1024 ** 2 }) });
+  const lm = await LmServer.listen({ tiers, logger: silentLogger, port: 0 });
+  const store = new LmStore({ url: lm.url });
+  onTestFinished(async () => {
+    await store.close();
+    await lm.close();
+  });
+  return store;
+}
+
 const stores: [string, string, () => BlockStore | Promise<BlockStore>][] = [
   ["memory", "ram", () => ramStore()],
   ["memory with a disk behind it", "ram", localStore],
   ["Valkey", "valkey", valkeyStore],
+  ["an lm server", "lm", lmStore],
   ["memory in front of Valkey", "ram", () => new TieredStore([ramStore(), valkeyStore()])],
 ];
 
@@ -167,7 +184,10 @@ describe.each(stores)("an engine over %s", (_, tier, create) => {
     const engine = await openEngine(await create());
     await engine.store(prompt, new Values().source(prompt));
     const pin = await engine.pin(prompt);
-    expect(pin).toMatchObject({ tokens: 11, how: tier === "valkey" ? "held" : "pinned" });
+    expect(pin).toMatchObject({
+      tokens: 11,
+      how: ["valkey", "lm"].includes(tier) ? "held" : "pinned",
+    });
     pin.release();
     pin.release();
   });

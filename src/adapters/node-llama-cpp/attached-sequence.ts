@@ -1,6 +1,6 @@
 import type { KeepReport, ReuseReport } from "../shared/report.ts";
 import { reuseReport } from "./reuse-report.ts";
-import type { OwnMethods, RestoreOptions, SequenceCache } from "./sequence-cache.ts";
+import { type OwnMethods, type RestoreOptions, SequenceCache } from "./sequence-cache.ts";
 import type { AttachedSequence, LlamaSequenceLike } from "./types.ts";
 
 /** Methods of a sequence that take part in moving its state, or must not go unnoticed. */
@@ -20,6 +20,13 @@ type ControlledInput = number | readonly [token: number, ...options: readonly un
 
 type Method = (...args: never[]) => unknown;
 type Methods = Record<(typeof replaced)[number], Method>;
+
+/** Why a sequence is not served. */
+export interface Declined {
+  readonly reason: "unsupported-model" | "unsupported-layout";
+  /** For people. */
+  readonly why: string;
+}
 
 export interface AttachmentEvents {
   readonly onReuse: (report: ReuseReport) => void;
@@ -41,6 +48,7 @@ export function ownMethodsOf(sequence: LlamaSequenceLike): OwnMethods {
 export class Attachment<Sequence extends LlamaSequenceLike> implements AttachedSequence<Sequence> {
   readonly sequence: Sequence;
   readonly declined: string | undefined;
+  readonly #declined: Declined | undefined;
   lastReuse: ReuseReport | undefined;
   lastKeep: KeepReport | undefined;
   readonly #cache: SequenceCache | undefined;
@@ -51,15 +59,12 @@ export class Attachment<Sequence extends LlamaSequenceLike> implements AttachedS
   /** Tokens that the sequence will have had when it has been brought in line with a prompt, and no further. */
   #restoredFor = -1;
 
-  /** @param cache nothing for a sequence that is not served; then `declined` says why */
-  constructor(
-    sequence: Sequence,
-    cache: SequenceCache | undefined,
-    declined: string | undefined,
-    events: AttachmentEvents,
-  ) {
+  /** @param served what moves the sequence's state, or why nothing does */
+  constructor(sequence: Sequence, served: SequenceCache | Declined, events: AttachmentEvents) {
+    const cache = served instanceof SequenceCache ? served : undefined;
     this.sequence = sequence;
-    this.declined = declined;
+    this.#declined = served instanceof SequenceCache ? undefined : served;
+    this.declined = this.#declined?.why;
     this.#cache = cache;
     this.#events = events;
     if (cache !== undefined) this.#replaceMethods(cache);
@@ -74,7 +79,7 @@ export class Attachment<Sequence extends LlamaSequenceLike> implements AttachedS
       const began = performance.now();
       await this.sequence.adaptStateToTokens(tokens as never[], false);
       const residentTokens = this.sequence.nextTokenIndex;
-      const reason = "unsupported-model";
+      const reason = this.#declined?.reason;
       return this.#reused(
         reuseReport({ promptTokens: tokens.length, residentTokens, began, reason }),
       );

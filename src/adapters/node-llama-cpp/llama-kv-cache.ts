@@ -2,7 +2,12 @@ import { openStore } from "../../backends/registry.ts";
 import { KvEngine } from "../../engine/kv-engine.ts";
 import { silentLogger, type Logger } from "../../observe/logger.ts";
 import type { BlockStore } from "../../store/contract.ts";
-import { Attachment, ownMethodsOf, type AttachmentEvents } from "./attached-sequence.ts";
+import {
+  Attachment,
+  type AttachmentEvents,
+  type Declined,
+  ownMethodsOf,
+} from "./attached-sequence.ts";
 import { Budget } from "./budget.ts";
 import { namespaceOf } from "./kv-namespace.ts";
 import { hashOfJson, modelHash } from "./model-identity.ts";
@@ -118,12 +123,14 @@ export class LlamaKvCache implements AsyncDisposable {
     const own = ownMethodsOf(sequence);
     const { scratchFolder, lora, storeGenerated = true } = this.#options;
     const { minGainTokens = defaultMinGainTokens } = this.#options;
+    const decline = (declined: Declined): Attachment<Sequence> => {
+      this.#logger.warn({ reason: declined.why }, "a sequence is not served");
+      return new Attachment(sequence, declined, this.#events(sequence));
+    };
     const problem = problemOf(sequence, lora);
-    const shape = problem ?? (await probeShape(sequence, own, scratchFolder));
-    if (typeof shape === "string") {
-      this.#logger.warn({ reason: shape }, "a sequence is not served");
-      return new Attachment(sequence, undefined, shape, this.#events(sequence));
-    }
+    if (problem !== undefined) return decline({ reason: "unsupported-model", why: problem });
+    const shape = await probeShape(sequence, own, scratchFolder);
+    if (typeof shape === "string") return decline({ reason: "unsupported-layout", why: shape });
     const namespace = namespaceOf(sequence.context.model, this.modelHash, shape, this.#options);
     const id = hashOfJson(namespace);
     const engine = this.#engines.get(id) ?? this.#openEngine(namespace);
@@ -137,7 +144,7 @@ export class LlamaKvCache implements AsyncDisposable {
       storeGenerated,
       logger: this.#logger,
     });
-    return new Attachment(sequence, cache, undefined, this.#events(sequence));
+    return new Attachment(sequence, cache, this.#events(sequence));
   }
 
   #openEngine(namespace: Parameters<typeof KvEngine.open>[0]["namespace"]): Promise<KvEngine> {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
@@ -233,6 +233,19 @@ describe("declines", () => {
     expect(adapted).toEqual([[[1, 2, 3], false]]);
     expect(await attached.keep()).toMatchObject({ status: "SKIPPED", reason: attached.declined });
   });
+
+  test("LoRA adapters that nobody named, and states of another layout", async () => {
+    const { cache, attached } = await open({}, { sequences: 1 });
+    const [{ sequence: real }] = attached;
+    const pretending = (changes: object): Sequence =>
+      Object.assign(Object.create(real) as Sequence, changes);
+    const context = Object.create(real.context, { _loraAdapters: { value: new Set([1]) } });
+    const adapted = Object.create(real, { context: { value: context } }) as Sequence;
+    expect((await cache.attach(adapted)).declined).toMatch(/say which in the option lora/);
+    const unknown = await cache.attach(pretending({ saveStateToFile: saveSomethingElse }));
+    expect(unknown.declined).toMatch(/not as known/);
+    expect(await unknown.restore([1])).toMatchObject({ reason: "unsupported-layout" });
+  });
 });
 
 describe("trouble", () => {
@@ -302,6 +315,11 @@ describe("trouble", () => {
     await cache.settled();
   });
 });
+
+async function saveSomethingElse(path: string): Promise<{ fileSize: number }> {
+  await writeFile(path, "something else");
+  return { fileSize: 14 };
+}
 
 function fail(): never {
   throw new Error("listener");
