@@ -64,6 +64,8 @@ export class ValkeyNode {
   readonly #lookups: Lanes;
   #timer: NodeJS.Timeout | undefined;
   #lastReadAt = 0;
+  /** How long the slower calls that carry values took lately, once they were on a connection. */
+  #typicalMs = 0;
   #outages = 0;
   #lastError: string | undefined;
   /** What calls fail with while the breaker is open; one for all, since making one takes its time. */
@@ -94,7 +96,14 @@ export class ValkeyNode {
     call: NodeCall,
     make: (connection: RespConnection, deadlineMs: number) => Promise<T>,
   ): Promise<T> {
-    return this.#submit(this.#values, call, make);
+    return this.#submit(this.#values, call, async (connection, leftMs) => {
+      if (leftMs < Math.min(this.#typicalMs, this.#settings.deadlineMs / 2)) throw this.#tooLate();
+      const began = performance.now();
+      const result = await make(connection, leftMs);
+      const tookMs = performance.now() - began;
+      this.#typicalMs = Math.max(tookMs, this.#typicalMs + (tookMs - this.#typicalMs) / 8);
+      return result;
+    });
   }
 
   /** A value of this length was read or written. */
@@ -205,6 +214,8 @@ export class ValkeyNode {
     const { deadlineMs, connectDeadlineMs } = this.#settings;
     const silentMs = performance.now() - Math.max(this.#lastReadAt, startedAt);
     const dead = silentMs >= Math.min(0.9 * deadlineMs, connectDeadlineMs);
+    // A call that had waited for its turn for most of its time says little about the server.
+    if (!dead && performance.now() - startedAt < deadlineMs / 2) return;
     this.#count(dead ? Failure.dead : Failure.slow, error);
   }
 
@@ -242,6 +253,13 @@ export class ValkeyNode {
       this.#lastError = error instanceof Error ? error.message : String(error);
       if (!this.#closed) this.#probeLater();
     }
+  }
+
+  /** For a call whose turn comes when it can't be answered in time: sent, it would break its connection. */
+  #tooLate(): KeepwarmError {
+    return new KeepwarmError("TIMEOUT", `${this.address.label} had no free connection in time`, {
+      remedy: "Check that the server keeps up, or allow more time with a longer deadline.",
+    });
   }
 
   #unavailable(): KeepwarmError {

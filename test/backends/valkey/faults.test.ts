@@ -123,6 +123,31 @@ describe("a server behind a bad network", () => {
     await until(async () => (await getAll(store, blocks)) === 20);
   });
 
+  test("more than a server can answer in time costs no connection, and no server its good name", async () => {
+    const { proxy, store } = await through({
+      connections: 1,
+      pipelineDepth: 1,
+      deadlineMs: 600,
+      connectDeadlineMs: 600,
+    });
+    const blocks = makeBlocks(1, 600_000);
+    await putAll(store, blocks);
+    proxy.behaviour = { latencyMs: 50 };
+    expect(await getAll(store, blocks)).toBe(1);
+    const { accepted } = proxy;
+    const keys = Array.from({ length: 30 }, () => "block-0");
+    for (let round = 0; round < 3; round++) {
+      const { ms, result } = await timed(store.get(keys));
+      expect(ms).toBeLessThan(600 + slackMs);
+      const found = result.filter((block) => block !== undefined);
+      for (const block of found) block.release();
+      expect(found.length).toBeGreaterThan(1);
+      expect(found.length).toBeLessThan(30);
+    }
+    expect(proxy.accepted).toBeLessThanOrEqual(accepted + 1);
+    expect(store.stats().servers[0]).toMatchObject({ breaker: "closed", outages: 0 });
+  });
+
   test("a far server answers a chain's look-up after one round trip", async () => {
     const { proxy, store } = await through({ deadlineMs: 5000, connectDeadlineMs: 5000 });
     const blocks = makeBlocks(128, 10);

@@ -32,6 +32,8 @@ export interface ScenarioResult {
 const warmUpMs = 2000;
 /** What a call may take beyond its deadline. */
 const slackMs = 100;
+/** Where the machine holds a process up for so long, calls fail whose server and network are well. */
+export const busyMs = 150;
 /** What memory may grow by while nothing gets through: calls of a deadline, and what is kept for reuse. */
 const mostGrowth = 256 * 1024 ** 2;
 
@@ -78,7 +80,7 @@ export async function torture(
 }
 
 function problemsOf(figures: Figures, { harmless }: Scenario): string[] {
-  const { wrong, unhandled, open, late, memoryGrowth, back, unsuccessful } = figures;
+  const { wrong, unhandled, open, late, memoryGrowth, back, unsuccessful, blocked } = figures;
   const problems: string[] = [];
   if (wrong > 0) problems.push(`${wrong} blocks with wrong bytes`);
   if (unhandled > 0) problems.push(`${unhandled} rejections that nobody handled`);
@@ -87,7 +89,7 @@ function problemsOf(figures: Figures, { harmless }: Scenario): string[] {
   if (memoryGrowth > mostGrowth)
     problems.push(`memory grew by ${Math.round(memoryGrowth / 1024 ** 2)} MiB`);
   if (!back) problems.push("calls still failed at the end");
-  if (harmless === true && unsuccessful > 0)
+  if (harmless === true && unsuccessful > 0 && blocked <= busyMs)
     problems.push(`${unsuccessful} calls failed, and none should have`);
   return problems;
 }
