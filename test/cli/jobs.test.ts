@@ -17,7 +17,7 @@ async function cli(url: string, args: readonly string[], signal?: AbortSignal): 
   const sink = (name: "out" | "err") => ({
     write: (data: string | Uint8Array) => (written[name] += Buffer.from(data).toString()),
   });
-  const code = await runCli([...args, "--url", url], {
+  const code = await runCli(args[0] === "keys" ? args : [...args, "--url", url], {
     stdout: sink("out"),
     stderr: sink("err"),
     stdin: (async function* () {})(),
@@ -73,6 +73,30 @@ test("compress and decompress move what is chosen, and say how much", async () =
   expect(await client.ask("KW.WHERE", `${name(1)}kv_bytes`)).toEqual([["ram"]]);
   const lossy = await json("compress", "--codec", "cachegen", "--bins", "64", `${name(1)}kv_bytes`);
   expect(lossy).toMatchObject({ code: 0, done: 1 });
+});
+
+test("verbs take the tokens of a prompt instead of keys", async () => {
+  const { client, run, json } = await start();
+  const prompt = ["--family", "lmcache", "--model", "org/p", "--dtype", "bfloat16"];
+  prompt.push("--chunk-size", "4", "--tokens", "1,2,3,4,5,6,7,8,9,10,11,12");
+  const { out } = await run("keys", ...prompt);
+  const [first, second] = out.split("\n").map((line) => line.split("\t")[2]);
+  await client.ask("SET", `${first}kv_bytes`, kvBlock(64));
+  await client.ask("SET", `${first}metadata`, kvMetadata(64));
+  await client.ask("SET", second, kvBlock(64));
+  const usage = await json("usage", ...prompt);
+  expect(usage).toMatchObject({ code: 2, blocks: 3, missing: 1 });
+  expect(await json("pin", ...prompt)).toMatchObject({ blocks: 3, missing: 1 });
+  expect(await json("unpin", ...prompt)).toMatchObject({ blocks: 3 });
+  expect(await json("compress", "--codec", "zstd-planes", ...prompt)).toMatchObject({ done: 2 });
+  expect(await client.ask("KW.WHERE", `${first}metadata`, second)).toEqual([["coded"], ["coded"]]);
+  expect((await run("lookup", ...prompt)).out).toMatch(
+    /^8 of 12 tokens, 2 of 3 chunks: 2 in coded/,
+  );
+  expect(await run("clear", "--yes", ...prompt)).toMatchObject({ code: 2 });
+  expect(await client.ask("EXISTS", `${first}kv_bytes`, `${first}metadata`, second)).toBe(0);
+  expect((await run("clear", "--yes", "--tier", "ram", ...prompt)).code).toBe(65);
+  expect((await run("pin", "--help")).out).toMatch(/--tokens <ids>/);
 });
 
 test("in the background a job goes on, and can be waited for", async () => {

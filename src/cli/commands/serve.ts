@@ -6,6 +6,7 @@ import { formatBytes } from "../../util/units.ts";
 import { version } from "../../util/version.ts";
 import { ExitCode } from "../exit-code.ts";
 import { example, outputOptions } from "../options.ts";
+import { plural } from "../render/plural.ts";
 import { serveOptions, typedFlags } from "../serve-options.ts";
 import type { DefineVerb, VerbContext } from "../verb.ts";
 
@@ -73,10 +74,17 @@ function announce(
       ...(listeners.lm === undefined ? [] : [`  lm      ${listeners.lm}`]),
       `  ram     ${formatBytes(ram.size)}, ${ram.policy}${most}`,
       ...(ssd === undefined ? [] : [`  ssd     ${describeSsd(config, ssd)}`]),
+      ...(config.coded.size === 0 ? [] : [`  coded   ${describeCoded(config)}`]),
       `  config  ${files.join(", ") || "defaults, environment and flags"}`,
       out.paint("green", "ready"),
     ].join("\n"),
   );
+}
+
+function describeCoded({ coded: { size, dir }, codecs }: Config): string {
+  const idle = codecs.filter((rule) => rule.idle !== undefined).length;
+  const room = `${formatBytes(size)}${dir === undefined ? "" : ` and ${dir}`}`;
+  return `${room}, ${idle === 0 ? "by `keepwarm compress` only" : `idle blocks by ${plural(idle, "rule")}`}`;
 }
 
 function describeSsd({ ssd }: Config, tier: NonNullable<RunningServer["ssd"]>): string {

@@ -26,7 +26,7 @@ async function run(
   names: readonly string[],
 ): Promise<ExitCode> {
   return withServer(flags, io, async (connection) => {
-    const { blocks, missing } = await select(connection, "usage", names, flags, io.signal);
+    const { blocks, missing } = await select(connection, "usage", names, flags, io);
     const memory = await memoryOf(connection, blocks, io.signal);
     const keys = blocks.map(({ key, bytes }, index) => ({
       key: showKey(Buffer.from(key)),

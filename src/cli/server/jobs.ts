@@ -42,12 +42,9 @@ export async function runJob(
   flags: JobFlags,
   more: readonly string[] = [],
 ): Promise<ExitCode> {
-  const words = [
-    ...more,
-    ...(flags.dryRun ? ["DRYRUN"] : []),
-    ...selectorWords(kind, names, flags),
-  ];
   await requireJobs(connection);
+  const chosen = await selectorWords(connection, kind, names, flags, io);
+  const words = [...more, ...(flags.dryRun ? ["DRYRUN"] : []), ...chosen];
   const reply = await connection.command(["KW.JOB", "START", kind, ...words]);
   const id = replyText(reply) ?? "";
   if (flags.background) {

@@ -25,7 +25,7 @@ export async function removeBlocks(
 ): Promise<ExitCode> {
   const { io, out } = context;
   return withServer(flags, io, async (connection) => {
-    const { blocks, missing } = await select(connection, verb, names, flags, io.signal);
+    const { blocks, missing } = await select(connection, verb, names, flags, io);
     const bytes = sizeOf(blocks);
     const what = `${plural(blocks.length, "block")}, ${formatBytes(bytes)}`;
     if (flags.dryRun) {

@@ -74,7 +74,7 @@ async function run(
           remedy: "Use a Keepwarm server of this version.",
         },
       );
-    const { blocks, missing } = await select(connection, verb.name, names, flags, io.signal);
+    const { blocks, missing } = await select(connection, verb.name, names, flags, io);
     const wanted = await filter(connection, blocks, verb, io.signal);
     const bytes = sizeOf(wanted);
     const what = `${plural(wanted.length, "block")}, ${formatBytes(bytes)}`;

@@ -3,13 +3,17 @@ import type { RespConnection } from "../../backends/valkey/connection.ts";
 import { KeepwarmError } from "../../errors.ts";
 import { keyFamilies } from "../../keys/facts.ts";
 import { parseKey } from "../../keys/family.ts";
+import type { Argument } from "../../wire/resp/request-encoder.ts";
 import { parseDuration } from "../../util/units.ts";
+import type { CliIo } from "../io.ts";
+import type { KeysFlags } from "../keys/flags.ts";
+import { promptOptions } from "../keys/options.ts";
 import { readKey } from "../render/key.ts";
 import { hasRichScan, scanBlocks, type ListedBlock } from "./scan.ts";
 import { replyCount } from "./snapshot.ts";
 
-/** Flags that choose blocks; all that are given must hold. */
-export interface SelectorFlags {
+/** Flags that choose blocks; all that are given must hold. With `tokens` they say how a prompt is hashed. */
+export interface SelectorFlags extends Partial<Omit<KeysFlags, "json" | "quiet">> {
   readonly match?: string;
   readonly prefix?: string;
   readonly family?: string;
@@ -32,7 +36,7 @@ export interface Selection {
 
 /** Adds the argument and the flags that choose blocks. */
 export function selectorOptions(command: Command): Command {
-  return command
+  command
     .argument("[keys...]", "keys of blocks")
     .option("-m, --match <glob>", "all keys like this: * ? [a-z]")
     .option("--prefix <text>", "all keys that begin so")
@@ -40,11 +44,12 @@ export function selectorOptions(command: Command): Command {
     .option("--model <name>", "all keys of this model, as ls shows it")
     .option("--tier <name>", "all blocks whose nearest tier is this: ram, ssd or coded")
     .option("--idle <duration>", "all blocks that were not used for so long");
+  return promptOptions(command);
 }
 
 function hasSelector(flags: SelectorFlags): boolean {
-  const { match, prefix, family, model, tier, idle } = flags;
-  return [match, prefix, family, model, tier, idle].some((flag) => flag !== undefined);
+  const { match, prefix, family, model, tier, idle, tokens } = flags;
+  return [match, prefix, family, model, tier, idle, tokens].some((flag) => flag !== undefined);
 }
 
 /**
@@ -58,10 +63,12 @@ export async function select(
   verb: string,
   names: readonly string[],
   flags: SelectorFlags,
-  signal: AbortSignal,
+  io: CliIo,
 ): Promise<Selection> {
   requireOneKind(verb, names, flags);
-  if (names.length === 0) return { blocks: await matching(connection, flags, signal), missing: 0 };
+  if (flags.tokens !== undefined) return prompt(connection, verb, flags, io);
+  if (names.length === 0)
+    return { blocks: await matching(connection, flags, io.signal), missing: 0 };
   const blocks = await sized(connection, names.map(readKey));
   return { blocks, missing: names.length - blocks.length };
 }
@@ -71,14 +78,20 @@ export async function select(
  *
  * @throws KeepwarmError as {@link select} does
  */
-export function selectorWords(
+export async function selectorWords(
+  connection: RespConnection,
   verb: string,
   names: readonly string[],
   flags: SelectorFlags,
-): (string | Buffer)[] {
+  io: CliIo,
+): Promise<Argument[]> {
   requireOneKind(verb, names, flags);
-  filterOf(flags, true);
   if (names.length > 0) return ["KEYS", ...names.map(readKey)];
+  if (flags.tokens !== undefined) {
+    const { blocks } = await prompt(connection, verb, flags, io);
+    return ["KEYS", ...blocks.map(({ key }) => key)];
+  }
+  filterOf(flags, true);
   const { match, prefix, family, model, tier, idle } = flags;
   return Object.entries({
     MATCH: match,
@@ -88,6 +101,33 @@ export function selectorWords(
     TIER: tier,
     IDLE: idle === undefined ? undefined : String(parseDuration(idle)),
   }).flatMap(([word, value]) => (value === undefined ? [] : [word, value]));
+}
+
+/** What is there of a prompt's chunks, in all forms in which engines store one. */
+async function prompt(
+  connection: RespConnection,
+  verb: string,
+  flags: SelectorFlags,
+  io: CliIo,
+): Promise<Selection> {
+  const { match, prefix, tier, idle, ...keysFlags } = flags;
+  if ([match, prefix, tier, idle].some((flag) => flag !== undefined))
+    throw new KeepwarmError("INPUT_INVALID", `${verb} takes either --tokens or other selectors`, {
+      remedy: "With --tokens give --family, --model and what says how the prompt is hashed.",
+    });
+  const { chainOf } = await import("../explain/chain.ts");
+  const { chunks } = await chainOf([], keysFlags, io);
+  const blocks: Chosen[] = [];
+  let missing = 0;
+  for (const { forms } of chunks) {
+    const found = await sized(
+      connection,
+      forms.flatMap(({ keys }) => keys),
+    );
+    blocks.push(...found);
+    if (found.length === 0) missing++;
+  }
+  return { blocks, missing };
 }
 
 function requireOneKind(verb: string, names: readonly string[], flags: SelectorFlags): void {
