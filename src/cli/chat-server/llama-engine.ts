@@ -56,9 +56,15 @@ export class LlamaEngine implements ChatEngine, AsyncDisposable {
   async answer(request: ChatRequest, slot: number, options: AnswerOptions): Promise<ChatOutcome> {
     const { chat, attached } = this.#slots[slot];
     const { maxTokens, seed, stop, temperature, topP } = request;
-    const evaluated = attached.sequence.tokenMeter.getState().usedInputTokens;
-    let cachedTokens = 0;
-    let promptTokens = 0;
+    const meter = attached.sequence.tokenMeter;
+    const before = meter.getState().usedInputTokens;
+    let prompt: Pick<ChatOutcome, "promptTokens" | "cachedTokens"> | undefined;
+    const countPrompt = (): Pick<ChatOutcome, "promptTokens" | "cachedTokens"> => {
+      const cachedTokens = attached.lastReuse?.reusedTokens ?? 0;
+      // The prompt's last token counts as output there.
+      const evaluated = meter.getState().usedInputTokens - before + 1;
+      return { cachedTokens, promptTokens: cachedTokens + evaluated };
+    };
     let completionTokens = 0;
     const { response, metadata } = await chat.generateResponse(request.messages, {
       signal: options.signal,
@@ -69,16 +75,14 @@ export class LlamaEngine implements ChatEngine, AsyncDisposable {
       ...(stop.length > 0 && { customStopTriggers: stop }),
       onTextChunk: options.onText,
       onToken: (tokens) => {
-        if (completionTokens === 0) {
-          cachedTokens = attached.lastReuse?.reusedTokens ?? 0;
-          const { usedInputTokens } = attached.sequence.tokenMeter.getState();
-          promptTokens = cachedTokens + usedInputTokens - evaluated;
-        }
+        // Once only: a chat that outgrows the context is evaluated anew in between.
+        prompt ??= countPrompt();
         completionTokens += tokens.length;
       },
     });
     const finish = metadata.stopReason === "maxTokens" ? "length" : "stop";
-    return { text: response, finish, promptTokens, cachedTokens, completionTokens };
+    prompt ??= countPrompt();
+    return { text: response, finish, ...prompt, completionTokens };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

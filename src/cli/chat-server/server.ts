@@ -158,7 +158,7 @@ function send(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(text),
-    ...(status === 413 && { connection: "close" }),
+    ...((status === 413 || status === 503) && { connection: "close" }),
   });
   response.end(text);
 }

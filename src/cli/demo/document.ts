@@ -29,6 +29,8 @@ Visitors can walk to the rock on foot across the sands for two hours around low 
 
 What the light is for has changed. Ships find their way by satellite now, and the pilots of the harbour know the channel as they know their own kitchens. But when the light was dark for one night in November 2011, because a gull had built its nest in the box of the photocell, the harbour master received forty calls before nine o'clock. Most of them did not come from ships. They came from people in the town who could not sleep, because twice every fifteen seconds something that had always touched the wall of their bedroom was not there. The gull was moved to the roof of the hut with all of its eggs, and the light was back by morning.
 
+The rock has its own weather, or so it is held. Rain that falls on Mallow at nine falls on the rock at ten past, and the keepers used to signal the difference with a flag, so that the washing could be brought in. The flag was red with a white hand on it. It hangs in the school now, where it is still raised, ten minutes late, on days when lessons end early.
+
 Those who study the place sometimes ask why a town of four thousand people keeps sixty-two volumes about a rock. The librarian answers that nobody decided to keep them. Each keeper only wrote down what had been seen, so that the next one would not have to look for it again, and the next one read it, and began where the other had stopped. It was the cheapest thing on the rock. Oil had to be carried up and coal had to be paid for, but what had once been found out was free for ever, as long as somebody knew on which page it stood.`;
 
 /** Questions that the document answers: three for the first process, one for the second. */
