@@ -28,6 +28,7 @@ export const startFrontInProcess: StartInProcess = async (
     ...(named ? { users: [{ name: username, password }] } : password && { password }),
     ...(tls && certificate && { tls: withoutUndefined(certificate) }),
   });
+  server.unref();
   return { port: server.state.port, close: () => server.close() };
 };
 

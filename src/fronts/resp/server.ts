@@ -97,6 +97,12 @@ export class RespServer {
     clearInterval(this.#timer);
   }
 
+  /** From now on it does not keep the process running; clients that are connected still do. */
+  unref(): void {
+    this.#server.unref();
+    this.#timer.unref();
+  }
+
   #accept(accepted: net.Socket): void {
     const { state } = this;
     if (state.sessions.size >= state.limits.clients || this.#draining) {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connectAddress } from "../../backends/valkey/client.ts";
 import { isKeepwarmError, KeepwarmError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../observe/logger.ts";
+import { replyText } from "../../wire/resp/reply.ts";
 import { freePort } from "../../util/free-port.ts";
 import { onPath } from "../../util/on-path.ts";
 import { MetricsChannel } from "../channel/metrics-channel.ts";
@@ -179,19 +180,19 @@ export class ServerManager implements AsyncDisposable {
     const config = await writeServerConfig(folder, this.#endpoint);
     const server = new TiedProcess(path, [config], folder);
     const until = performance.now() + this.#deadlineMs;
-    let silence = await this.#ping();
-    while (silence !== undefined && server.running && performance.now() < until) {
+    while (server.running && performance.now() < until) {
+      const there = await this.#processThere();
+      if (there !== undefined && there === server.pid) {
+        server.unref();
+        void server.ended.then(() => this.#ended(name));
+        this.#logger.info({ server: this.url, pid: server.pid }, `${name} was started`);
+        return { by: name, pid: server.pid, stop: () => server.stop() };
+      }
       await Promise.race([sleep(20), server.ended]);
-      silence = await this.#ping();
-    }
-    if (silence === undefined && server.running) {
-      server.unref();
-      void server.ended.then(() => this.#ended(name));
-      this.#logger.info({ server: this.url, pid: server.pid }, `${name} was started`);
-      return { by: name, pid: server.pid, stop: () => server.stop() };
     }
     await server.stop();
-    // Another program was faster and has taken the port: then its server does as well.
+    // Another program may have been faster and have taken the port: then its server does as well.
+    const silence = await this.#ping();
     if (silence === undefined) return found;
     const end = server.output.trim().split("\n").slice(-3).join("\n");
     throw new KeepwarmError(
@@ -234,6 +235,22 @@ export class ServerManager implements AsyncDisposable {
       if (isKeepwarmError(error, "CONNECTION_FAILED") || isKeepwarmError(error, "TIMEOUT"))
         return error;
       throw error;
+    }
+  }
+
+  /** The process id that the server there says it has; nothing when none answers. */
+  async #processThere(): Promise<number | undefined> {
+    const { tlsOptions: tls } = this.#endpoint;
+    try {
+      const connection = await connectAddress(this.#endpoint, { deadlineMs: pingDeadlineMs, tls });
+      try {
+        const info = replyText(await connection.command(["INFO", "server"])) ?? "";
+        return Number(/^process_id:(\d+)/m.exec(info)?.[1]);
+      } finally {
+        await connection.close();
+      }
+    } catch {
+      return undefined;
     }
   }
 

@@ -322,4 +322,19 @@ describe("the end of the process", () => {
     const { pid, folder } = started!;
     await pollUntil("the server is gone", async () => !isRunning(pid) && !existsSync(folder));
   });
+
+  it("is not held up by Keepwarm in this process", async () => {
+    onPath();
+    let servedBy: unknown;
+    const parent = new ServerProcess(
+      "parent",
+      { path: process.execPath, env: process.env },
+      {
+        args: ["--import", "tsx", program],
+        onLine: (line) => ({ servedBy } = JSON.parse(line) as { servedBy: unknown }),
+      },
+    );
+    expect(await parent.exited).toEqual({ code: 0, signal: null });
+    expect(servedBy).toBe("keepwarm");
+  });
 });

@@ -7,7 +7,8 @@ console.log(
   JSON.stringify({
     pid: manager.pid,
     port: manager.port,
-    folder: readlinkSync(`/proc/${manager.pid}/cwd`),
+    servedBy: manager.servedBy,
+    folder: manager.pid === undefined ? "" : readlinkSync(`/proc/${manager.pid}/cwd`),
   }),
 );
 if (process.argv[2] === "hang") setInterval(() => {}, 1000);
