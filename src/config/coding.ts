@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { backgroundCoder } from "../codecs/thread/threaded-coder.ts";
+import { backgroundCoder } from "../codecs/thread/coder-pool.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { BlockStore } from "../store/contract.ts";
 import { partnerKey } from "../store/pairs.ts";

@@ -119,7 +119,7 @@ export function finish(out: Output, job: JobReport): ExitCode {
 }
 
 /** "compressed 3 blocks, 24 MiB to 16 MiB". */
-export function inWords({ kind, dryRun, done, bytes, bytesAfter }: JobReport): string {
+function inWords({ kind, dryRun, done, bytes, bytesAfter }: JobReport): string {
   const past = { clear: "removed", warm: "warmed", demote: "demoted" } as const;
   const what = `${plural(done, "block")}, ${formatBytes(bytes)}`;
   if (dryRun) return `would ${kind} ${what}`;

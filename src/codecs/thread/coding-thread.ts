@@ -4,13 +4,26 @@ import type { EncodeOptions } from "../codec.ts";
 import { inProcessCoder } from "../coder.ts";
 import type { CodingReply, CodingRequest } from "./messages.ts";
 
-// What runs on the thread: one block after the other.
+// What runs on the thread: one block after the other, those first that somebody waits for.
 
-let last: Promise<void> = Promise.resolve();
+const decodes: CodingRequest[] = [];
+const encodes: CodingRequest[] = [];
+let isBusy = false;
 
 parentPort?.on("message", (request: CodingRequest) => {
-  last = last.then(() => answer(request));
+  (request.kind === "decode" ? decodes : encodes).push(request);
+  if (!isBusy) void work();
 });
+
+async function work(): Promise<void> {
+  isBusy = true;
+  for (;;) {
+    const request = decodes.shift() ?? encodes.shift();
+    if (request === undefined) break;
+    await answer(request);
+  }
+  isBusy = false;
+}
 
 async function answer(request: CodingRequest): Promise<void> {
   const { id } = request;

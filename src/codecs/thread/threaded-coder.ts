@@ -2,7 +2,7 @@ import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { type ErrorCode, KeepwarmError } from "../../errors.ts";
 import type { CodecName, EncodeOptions } from "../codec.ts";
-import { type BlockCoder, inProcessCoder } from "../coder.ts";
+import type { BlockCoder } from "../coder.ts";
 import type { Tensor } from "../tensor.ts";
 import type { CodingReply, CodingRequest } from "./messages.ts";
 
@@ -29,6 +29,11 @@ export class ThreadedCoder implements BlockCoder {
 
   constructor(script: URL = new URL(`coding-thread${extname(import.meta.url)}`, import.meta.url)) {
     this.#script = script;
+  }
+
+  /** Blocks that it has been given and has not given back. */
+  get pending(): number {
+    return this.#waiting.size;
   }
 
   async encode(
@@ -93,11 +98,6 @@ export class ThreadedCoder implements BlockCoder {
     this.#waiting.clear();
     for (const each of waiting) each.reject(error);
   }
-}
-
-/** On a thread where this program was compiled; sources are not what a thread can run. */
-export function backgroundCoder(): BlockCoder {
-  return extname(import.meta.url) === ".js" ? new ThreadedCoder() : inProcessCoder;
 }
 
 function errorOf(reply: Exclude<CodingReply, { bytes: Uint8Array }>): Error {

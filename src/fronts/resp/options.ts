@@ -77,7 +77,7 @@ export interface RespServerOptions {
   readonly coding?: CodingOptions;
 }
 
-export interface CodingOptions {
+interface CodingOptions {
   readonly rules: CodecRules;
   /** Absent where there is no room for encoded blocks. */
   readonly mover: BlockMover | undefined;

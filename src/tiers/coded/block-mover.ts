@@ -11,7 +11,7 @@ export const LEAST_BYTES = 4096;
 const BRING_MS = 10_000;
 
 /** Why a block stays where it is. */
-export type AsIsReason =
+type AsIsReason =
   | "gone"
   | "changed"
   | "pinned"

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { inProcessCoder } from "../../../src/codecs/coder.ts";
 import { type BlockLayout, tensorOf } from "../../../src/codecs/tensor.ts";
+import { CoderPool } from "../../../src/codecs/thread/coder-pool.ts";
 import { ThreadedCoder } from "../../../src/codecs/thread/threaded-coder.ts";
 import { kvLike } from "../../support/tensors.ts";
 
@@ -55,4 +56,23 @@ test("what is under way when it dies or is closed fails, and the next block has 
   await coder.close();
   await failed;
   await expect(coder.decode(block)).rejects.toMatchObject({ code: "CLOSED" });
+});
+
+test("several threads share the blocks, and what somebody waits for goes first", async () => {
+  const pool = new CoderPool(2, compiled);
+  onTestFinished(() => pool.close());
+  const containers = await Promise.all(
+    Array.from({ length: 6 }, () => pool.encode("zstd-planes", block, tensor)),
+  );
+  for (const parts of containers)
+    expect(Buffer.from(await pool.decode(Buffer.concat(parts))).equals(block)).toBe(true);
+  const coder = start();
+  const order: string[] = [];
+  const encodes = Array.from({ length: 3 }, async () => {
+    await coder.encode("cachegen", block, tensor);
+    order.push("encode");
+  });
+  const decode = coder.decode(Buffer.concat(containers[0])).then(() => order.push("decode"));
+  await Promise.all([...encodes, decode]);
+  expect(order.indexOf("decode")).toBeLessThan(2);
 });
