@@ -1,4 +1,5 @@
 import type { KvChunk, TokenRange } from "../../engine/types.ts";
+import { fromHalves, toHalves } from "./halves.ts";
 import type { KvShape } from "./kv-shape.ts";
 import type { TensorLike, TransformersLike } from "./types.ts";
 
@@ -8,6 +9,11 @@ import type { TensorLike, TransformersLike } from "./types.ts";
 
 /** The layout's name and version, as namespaces say it. */
 export const layoutName = "heads1";
+
+/** Bytes that a store has for a token. */
+export function storedTokenBytes({ tokenBytes, elementBytes, storedBytes }: KvShape): number {
+  return (tokenBytes / elementBytes) * storedBytes;
+}
 
 /** The bytes of a model's tensors, which all have the same tokens. */
 export class KvTensors {
@@ -34,16 +40,19 @@ export class KvTensors {
       : undefined;
   }
 
-  /** The value of a chunk: views of the tensors. */
-  cut({ start, end }: TokenRange): Uint8Array[] {
-    const { tensors, elementBytes } = this.#shape;
-    return tensors.flatMap(({ heads, headDim }, index) => {
+  /** The value of a chunk: views of the tensors, unless they are rounded; nothing if they are too great for that. */
+  cut({ start, end }: TokenRange): Uint8Array[] | undefined {
+    const { tensors, elementBytes, storedBytes } = this.#shape;
+    const pieces = tensors.flatMap(({ heads, headDim }, index) => {
       const rowBytes = headDim * elementBytes;
       return Array.from({ length: heads }, (_, head) => {
         const first = head * this.length;
         return this.#bytes[index].subarray((first + start) * rowBytes, (first + end) * rowBytes);
       });
     });
+    if (storedBytes === elementBytes) return pieces;
+    const smaller = pieces.map(rounded).filter((piece) => piece !== undefined);
+    return smaller.length === pieces.length ? smaller : undefined;
   }
 }
 
@@ -54,9 +63,11 @@ export function joinChunks(
   chunks: readonly KvChunk[],
   length: number,
 ): Record<string, TensorLike> | undefined {
-  const { tensors, type, elementBytes, tokenBytes } = shape;
+  const { tensors, type, elementBytes, storedBytes } = shape;
+  const tokenBytes = storedTokenBytes(shape);
   if (chunks.some(({ start, end, bytes }) => bytes.length !== (end - start) * tokenBytes))
     return undefined;
+  const put = storedBytes === elementBytes ? putSame : putWidened;
   const all = tensors.map(({ heads, headDim }) =>
     // Not from the pool, and not filled with zeros: every byte is written below.
     Buffer.allocUnsafeSlow(heads * length * headDim * elementBytes),
@@ -64,12 +75,11 @@ export function joinChunks(
   for (const { start, end, bytes, tokens } of chunks) {
     let at = 0;
     for (const [index, { heads, headDim }] of tensors.entries()) {
-      const rowBytes = headDim * elementBytes;
-      for (let head = 0; head < heads; head++, at += (end - start) * rowBytes)
-        all[index].set(
-          bytes.subarray(at, at + tokens * rowBytes),
-          (head * length + start) * rowBytes,
-        );
+      const rowBytes = headDim * storedBytes;
+      for (let head = 0; head < heads; head++, at += (end - start) * rowBytes) {
+        const piece = bytes.subarray(at, at + tokens * rowBytes);
+        put(all[index], (head * length + start) * headDim * elementBytes, piece);
+      }
     }
   }
   return Object.fromEntries(
@@ -79,6 +89,23 @@ export function joinChunks(
       return [name, new Tensor(type as never, numbers as never, [1, heads, length, headDim])];
     }),
   );
+}
+
+function putSame(target: Uint8Array, at: number, piece: Uint8Array): void {
+  target.set(piece, at);
+}
+
+function putWidened(target: Uint8Array, at: number, piece: Uint8Array): void {
+  // Values of a store begin anywhere, 16-bit numbers at even addresses only.
+  const even = piece.byteOffset % 2 === 0 ? piece : Uint8Array.from(piece);
+  const halves = new Uint16Array(even.buffer, even.byteOffset, even.length / 2);
+  fromHalves(halves, new Float32Array(target.buffer, target.byteOffset + at, halves.length));
+}
+
+function rounded(piece: Uint8Array): Uint8Array | undefined {
+  const words = new Uint32Array(piece.buffer, piece.byteOffset, piece.length / 4);
+  const halves = new Uint16Array(words.length);
+  return toHalves(words, halves) ? new Uint8Array(halves.buffer) : undefined;
 }
 
 function bytesOf(

@@ -24,9 +24,11 @@ interface KvTensorShape {
 export interface KvShape {
   readonly tensors: readonly KvTensorShape[];
   readonly type: "float32" | "float16";
-  /** Bytes of a number. */
+  /** Bytes of a number in memory. */
   readonly elementBytes: number;
-  /** Bytes of all keys and values of a token. */
+  /** Bytes of a number in a store: fewer when numbers are rounded for it. */
+  readonly storedBytes: number;
+  /** Bytes of all keys and values of a token, in memory. */
   readonly tokenBytes: number;
 }
 
@@ -42,19 +44,26 @@ export function sessionOf({ sessions }: TransformersModelLike): SessionLike | un
   return all.length === 1 && all[0][0] === "model" ? all[0][1] : undefined;
 }
 
-/** What `model` keeps for the tokens before; or in words, why that cannot be cut into tokens. */
-export function shapeOf(model: TransformersModelLike): KvShape | string {
+/**
+ * What `model` keeps for the tokens before; or in words, why that cannot be cut into tokens.
+ *
+ * @param storeAs What float32 numbers are rounded to for a store. Default: they are not.
+ */
+export function shapeOf(model: TransformersModelLike, storeAs?: "float16"): KvShape | string {
   const session = sessionOf(model);
   if (session === undefined)
     return "the model has several parts, such as an encoder: its state depends on more than text";
   const { inputMetadata = [], config = {} } = session;
   const { device = "cpu" } = config;
   if (device !== "cpu") return `the model's state is with the device ${device}, not in memory`;
-  return problemOf(model.config, inputMetadata) ?? shapeOfInputs(inputMetadata);
+  return problemOf(model.config, inputMetadata) ?? shapeOfInputs(inputMetadata, storeAs);
 }
 
 /** The same for the inputs of a model. */
-function shapeOfInputs(inputs: readonly InputMetadata[]): KvShape | string {
+function shapeOfInputs(
+  inputs: readonly InputMetadata[],
+  storeAs: "float16" | undefined,
+): KvShape | string {
   const pasts = inputs.filter(({ name }) => pastName.test(name));
   const type = pasts[0]?.type;
   const elementBytes = elementSizes[type ?? ""];
@@ -69,7 +78,8 @@ function shapeOfInputs(inputs: readonly InputMetadata[]): KvShape | string {
   }
   const numbers = tensors.reduce((sum, { heads, headDim }) => sum + heads * headDim, 0);
   const tokenBytes = numbers * elementBytes;
-  return { tensors, type: type as KvShape["type"], elementBytes, tokenBytes };
+  const storedBytes = elementSizes[storeAs ?? ""] ?? elementBytes;
+  return { tensors, type: type as KvShape["type"], elementBytes, storedBytes, tokenBytes };
 }
 
 /** What of a model's description makes its state depend on more than each token and those before. */

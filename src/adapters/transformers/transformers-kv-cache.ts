@@ -128,7 +128,7 @@ export class TransformersKvCache implements AsyncDisposable {
       throw new KeepwarmError("INPUT_INVALID", `the model is of another copy of ${moduleName}`, {
         remedy: "Give the module that the model comes from as the option transformers.",
       });
-    const shape = shapeOf(model);
+    const shape = shapeOf(model, this.#options.storeAs);
     if (typeof shape === "string") {
       this.#logger.warn({ reason: shape }, "a model is not served");
       return new Attachment(model, transformers, shape, this.#events(model));
@@ -162,8 +162,8 @@ export class TransformersKvCache implements AsyncDisposable {
     return {
       model: revision === undefined ? `${textOf(type)}-${weights.slice(0, 12)}` : name,
       revision: hashOfJson([weights, dtype, type, rope]),
-      dtype: shape.type,
-      layout: `${layoutName}/${hashOfJson(shapes)}`,
+      dtype: shape.storedBytes === shape.elementBytes ? shape.type : "float16",
+      layout: `${layoutName}/${hashOfJson([shape.type, shapes])}`,
       salt,
     };
   }

@@ -54,6 +54,11 @@ export interface TransformersKvCacheOptions {
   readonly salt?: string | undefined;
   /** Tokens of a chunk. Default 32. */
   readonly chunkSize?: number | undefined;
+  /**
+   * `float16`: float32 keys and values are rounded to half as many bytes in the store. What is restored is then
+   * close to what was computed, not equal. Default: they are stored as they are.
+   */
+  readonly storeAs?: "float16" | undefined;
   /** Tokens less than which more are not worth restoring. Default 8. */
   readonly minGainTokens?: number | undefined;
   /** Whether what was generated is stored too, for the next turn of a chat. Default true. */

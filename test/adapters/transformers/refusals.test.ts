@@ -49,6 +49,7 @@ describe("what a model's state is made of", () => {
     expect(shapeOf(modelWith({ model_type: "llama" }))).toEqual({
       type: "float32",
       elementBytes: 4,
+      storedBytes: 4,
       tokenBytes: 4 * 2 * 16 * 4,
       tensors: inputsWith()
         .slice(1)
