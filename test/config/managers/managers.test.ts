@@ -309,6 +309,7 @@ describe("the end of the process", () => {
         onLine: (line) => (started = JSON.parse(line) as typeof started),
       },
     );
+    onTestFinished(() => parent.kill("SIGKILL"));
     await parent.until(async () => started).catch(() => {});
     if (how !== "by itself") {
       expect(isRunning(started!.pid)).toBe(true);
