@@ -1,20 +1,19 @@
 import assert from "node:assert/strict";
 import net from "node:net";
-import { fileURLToPath } from "node:url";
 
 import { LmStore } from "../../src/backends/lm/lm-store.ts";
-import { KeepwarmError } from "../../src/errors.ts";
 import type { BlockStore, CallOptions } from "../../src/store/contract.ts";
 import { describeBlockStore } from "../../src/testing/contract-suite.ts";
 import { freePort } from "../../src/testing/servers/free-port.ts";
 import { startKeepwarm } from "../../src/testing/servers/keepwarm-server.ts";
 import { ServerProcess } from "../../src/testing/servers/process.ts";
 import { pattern } from "../faults/support/peer.ts";
-import { lmcacheEnvironment, lmcacheVersions } from "./lmcache-environment.ts";
+import { attempt } from "./attempt.ts";
+import { needsKeepwarm, pythonScript, withLmcache } from "./lmcache-versions.ts";
 import type { Check, Peer, PeerContext } from "./peer.ts";
 import { runChecks } from "./python-checks.ts";
 
-const script = fileURLToPath(new URL("python/lmcache_lm.py", import.meta.url));
+const script = pythonScript("lmcache_blocks.py");
 
 /** The blocks that the script knows too: LMCache's layout KV_2LTD in bfloat16. */
 const blocks = [
@@ -31,18 +30,13 @@ const blocks = [
 export const lmcacheLm: Peer = {
   summary: "LMCache's lm:// connector with Keepwarm's server, and LmStore with lmcache_server",
   async *run(context: PeerContext): AsyncIterable<Check> {
-    const { target, python } = context;
-    if (target !== "keepwarm")
-      throw new KeepwarmError("UNSUPPORTED", `${target} does not serve lm://`, {
-        remedy: "Leave --target out.",
-      });
-    for (const version of lmcacheVersions) {
-      const interpreter = await lmcacheEnvironment(python, version);
+    needsKeepwarm(context.target, "does not serve lm://");
+    yield* withLmcache(context, "lm://", {}, async function* ({ version, interpreter }) {
       context.progress(`LMCache ${version}, client`);
       yield* checkFront(`LMCache ${version} client`, interpreter);
       context.progress(`LMCache ${version}, server`);
       yield* checkBackend(`LMCache ${version} server`, interpreter);
-    }
+    });
   },
 };
 
@@ -52,7 +46,8 @@ async function* checkFront(variant: string, interpreter: string): AsyncIterable<
   });
   const lm = String(server.ready["lm"]);
   const python = (mode: string) => ["-B", script, mode, lm];
-  yield* runChecks(variant, interpreter, [...python("connector"), server.url]);
+  const connector = ["-B", pythonScript("lmcache_connector.py"), "LMCServerConnector", lm, "{}"];
+  yield* runChecks(variant, interpreter, connector);
   yield* runChecks(variant, interpreter, python("write"));
   yield* readBlocks(variant, lm);
   yield* writeBlocks(variant, lm);
@@ -197,16 +192,4 @@ function accepts(port: number): Promise<true | undefined> {
 function opened(options: ConstructorParameters<typeof LmStore>[0]): LmStore & AsyncDisposable {
   const store = new LmStore(options);
   return Object.assign(store, { [Symbol.asyncDispose]: () => store.close() });
-}
-
-async function attempt(variant: string, name: string, body: () => Promise<void>): Promise<Check> {
-  const began = performance.now();
-  const elapsedMs = (): number => Math.round(performance.now() - began);
-  try {
-    await body();
-    return { variant, name, passed: true, elapsedMs: elapsedMs() };
-  } catch (error) {
-    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { variant, name, passed: false, elapsedMs: elapsedMs(), reason };
-  }
 }

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
 import { run } from "../../src/testing/servers/run.ts";
+import { peers, peersNamed } from "./peers.ts";
 
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 const interop = (...args: string[]) => run(process.execPath, ["--import", "tsx", main, ...args]);
@@ -10,6 +11,14 @@ it("lists its peers in --help", async () => {
   const { code, stdout } = await interop("--help");
   expect(code).toBe(0);
   expect(stdout).toMatch(/^ {2}clients +redis-py/m);
+});
+
+it("takes the word that several names begin with for all of them", () => {
+  expect(peersNamed("clients")).toEqual([peers["clients"]]);
+  const all = Object.entries(peers).filter(([name]) => name.startsWith("lmcache-"));
+  expect(all.length).toBeGreaterThan(5);
+  expect(peersNamed("lmcache")).toEqual(all.map(([, peer]) => peer));
+  expect(peersNamed("lm")).toEqual([]);
 });
 
 it.each([

@@ -4,14 +4,14 @@ import { isKeepwarmError, KeepwarmError } from "../../src/errors.ts";
 import type { RunningServer } from "../../src/testing/servers/running-server.ts";
 import { parseTargetKind, startTarget, targetKinds, type TargetKind } from "../support/target.ts";
 import type { Check, Peer } from "./peer.ts";
-import { peers } from "./peers.ts";
+import { peers, peersNamed } from "./peers.ts";
 import { formatReport, formatTally } from "./report.ts";
 
 const usage = `Usage: npm run interop -- [PEER...] [--target KIND] [--python COMMAND]
 
 Runs foreign software against Keepwarm and ends with the line "N passed, N failed".
 
-Peers (default: all)
+Peers (default: all; "lmcache" is all that begin with it)
 ${Object.entries(peers)
   .map(([name, { summary }]) => `  ${name.padEnd(16)} ${summary}`)
   .join("\n")}
@@ -24,7 +24,9 @@ Options
 
 Exit codes: 0 all passed, 1 a check failed or a peer could not be run, 64 usage
 
-Example: npm run interop -- clients --target redis`;
+Examples: npm run interop -- clients --target redis
+          npm run interop -- lmcache
+          npm run interop -- lmcache-resp lmcache-valkey`;
 
 async function main(): Promise<number> {
   let wanted: Peer[];
@@ -45,7 +47,9 @@ async function main(): Promise<number> {
     }
     target = parseTargetKind(values.target);
     python = values.python;
-    wanted = (positionals.length === 0 ? Object.keys(peers) : positionals).map(peerNamed);
+    wanted = [
+      ...new Set((positionals.length === 0 ? Object.keys(peers) : positionals).flatMap(found)),
+    ];
   } catch (error) {
     return fail(error, 64);
   }
@@ -64,8 +68,9 @@ async function main(): Promise<number> {
   return checks.every(({ passed }) => passed) ? outcome : 1;
 }
 
-function peerNamed(name: string): Peer {
-  if (Object.hasOwn(peers, name)) return peers[name];
+function found(name: string): readonly Peer[] {
+  const named = peersNamed(name);
+  if (named.length > 0) return named;
   throw new KeepwarmError("NOT_FOUND", `${JSON.stringify(name)} is not a peer`, {
     remedy: `Peers are ${Object.keys(peers).join(", ")}.`,
   });
@@ -89,7 +94,11 @@ async function runPeer(
     progress: (text) => process.stderr.write(`interop: ${text}\n`),
   });
   try {
-    for await (const check of results) checks.push(check);
+    for await (const check of results) {
+      checks.push(check);
+      const { variant, name, passed } = check;
+      if (!passed) process.stderr.write(`interop: FAIL ${variant}: ${name}\n`);
+    }
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
