@@ -23,7 +23,11 @@ const batches = [1, 64];
 const servers: Readonly<Record<string, () => Promise<RunningServer>>> = {
   redis: () => startRedisServer(),
   valkey: () => startRedisServer({ engine: "valkey" }),
-  keepwarm: () => startKeepwarm({ args: ["--ram-size", "64MiB"] }),
+  keepwarm: () =>
+    startKeepwarm({
+      args: ["--ram-size", "64MiB"],
+      env: { KEEPWARM_LIMITS_COLLECTION_BYTES: "2GiB" },
+    }),
 };
 
 interface Flags {
