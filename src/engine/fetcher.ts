@@ -41,7 +41,7 @@ export class Fetch {
       try {
         for (const [index, block] of blocks.entries()) this.#take(some[index], block);
       } catch (error) {
-        for (const block of blocks) block?.release();
+        releaseAll(blocks);
         throw error;
       }
     }
@@ -79,4 +79,9 @@ export class Fetch {
     this.bytes += bytes.length;
     return undefined;
   }
+}
+
+/** Gives back what came too late. */
+export function releaseAll(blocks: readonly (Block | undefined)[]): void {
+  for (const block of blocks) block?.release();
 }

@@ -52,6 +52,24 @@ export async function readTailList(
   }
 }
 
+/** The whole chunks of a prompt from token `from` on, and the tails along it. */
+export async function namesFrom(
+  store: BlockStore,
+  chain: PromptChain,
+  from: number,
+  call: CallOptions,
+): Promise<ChunkName[]> {
+  const { chunkSize, length, tokens } = chain;
+  const lists = await Promise.all(
+    Array.from({ length: length + 1 }, (_, chunks) => readTailList(store, chain, chunks, call)),
+  );
+  const ends = lists.flatMap((list, chunks) =>
+    list.map((tail) => chunks * chunkSize + tail.tokens),
+  );
+  const tails = chain.tails([...ends, tokens.length].filter((end) => end > from));
+  return [...chain.chunks().filter(({ start }) => start >= from), ...tails];
+}
+
 /** The longest stored tail that is the prompt's own, behind its first `chunks` chunks. */
 async function findTail(
   store: BlockStore,

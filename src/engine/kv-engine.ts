@@ -4,11 +4,11 @@ import type { Block } from "../store/block.ts";
 import type { BlockStore } from "../store/contract.ts";
 import { Calls } from "./calls.ts";
 import { EngineCounters } from "./counters.ts";
-import { Fetch } from "./fetcher.ts";
-import { findChunks, readTailList } from "./finder.ts";
+import { Fetch, releaseAll } from "./fetcher.ts";
+import { findChunks, namesFrom } from "./finder.ts";
 import { Gate } from "./gate.ts";
 import { checkNamespace } from "./namespace.ts";
-import { Pins } from "./pins.ts";
+import { pinOf, Pins } from "./pins.ts";
 import { ChainMaker, type PromptChain } from "./prompt-chain.ts";
 import { lookupResult, storeResult, unsettled } from "./results.ts";
 import { type EngineSettings, settingsOf } from "./settings.ts";
@@ -30,7 +30,7 @@ import type {
   RetrieveResult,
   StoreResult,
 } from "./types.ts";
-import { failuresOf } from "./where.ts";
+import { failuresOf, hasTiers } from "./where.ts";
 
 /**
  * Keeps what an engine computed for prompts, chunk by chunk, under names that say which tokens stand before,
@@ -202,8 +202,12 @@ export class KvEngine implements AsyncDisposable {
     return result;
   }
 
-  /** Brings what is there of a prompt to the nearest tier. Resolves to how many leading tokens that are. */
+  /**
+   * Brings what is there of a prompt to the nearest tier, where the store has several. Resolves to how many
+   * leading tokens that are.
+   */
   async prefetch(tokens: PromptTokens, options: LookupOptions = {}): Promise<number> {
+    if (!hasTiers(this.blocks)) return (await this.lookup(tokens, options)).prefixTokens;
     using found = await this.retrieve(tokens, options);
     return found.prefixTokens;
   }
@@ -223,17 +227,7 @@ export class KvEngine implements AsyncDisposable {
     const dropped = await this.#reads.run(options, (deadline) =>
       deadline.race(async (signal) => {
         const call = this.#options(signal);
-        const names = chain.chunks().filter(({ start }) => start >= from);
-        const lists = await Promise.all(
-          Array.from({ length: chain.length + 1 }, (_, chunks) =>
-            readTailList(this.blocks, chain, chunks, call),
-          ),
-        );
-        const ends = lists.flatMap((list, chunks) =>
-          list.map((tail) => chunks * this.chunkSize + tail.tokens),
-        );
-        const behind = [...ends, chain.tokens.length].filter((end) => end > from);
-        names.push(...chain.tails(behind));
+        const names = await namesFrom(this.blocks, chain, from, call);
         return this.blocks.delete(
           names.map(({ key }) => key),
           call,
@@ -295,17 +289,4 @@ export class KvEngine implements AsyncDisposable {
     this.#counters.damagedChunks += count;
     this.#logger.warn({ store: this.blocks.name, count }, "blocks failed their check");
   }
-}
-
-function releaseAll(blocks: readonly (Block | undefined)[]): void {
-  for (const block of blocks) block?.release();
-}
-
-function pinOf(tokens: number, how: KvPin["how"], release: () => void): KvPin {
-  let held = true;
-  const end = (): void => {
-    if (held) release();
-    held = false;
-  };
-  return { tokens, how, release: end, [Symbol.dispose]: end };
 }

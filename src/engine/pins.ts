@@ -1,4 +1,5 @@
 import type { BlockStore, CallOptions } from "../store/contract.ts";
+import type { KvPin } from "./types.ts";
 import { setPinned } from "./where.ts";
 
 /** Who pins which key how often, since a store only knows whether. */
@@ -33,4 +34,14 @@ export class Pins {
   #unpin(keys: readonly string[]): void {
     for (const key of keys) setPinned(this.#store, key, this.#call, false);
   }
+}
+
+/** A hold that `release` ends, once. */
+export function pinOf(tokens: number, how: KvPin["how"], release: () => void): KvPin {
+  let held = true;
+  const end = (): void => {
+    if (held) release();
+    held = false;
+  };
+  return { tokens, how, release: end, [Symbol.dispose]: end };
 }

@@ -20,6 +20,12 @@ export async function locate(
   return Array.from({ length: matched }, (_, index) => tiers[index] ?? store.name);
 }
 
+/** Whether values come nearer by being read. */
+export function hasTiers(store: BlockStore): boolean {
+  if (store instanceof CodecStore) return hasTiers(store.inner);
+  return store instanceof ChainStore || store instanceof TieredStore;
+}
+
 /** Keeps a key from leaving the store for want of room, or lets it; whether the store can. */
 export function setPinned(
   store: BlockStore,

@@ -178,6 +178,7 @@ describe.each(stores)("an engine over %s", (_, tier, create) => {
     await engine.store(prompt, new Values().source(prompt));
     expect(await engine.prefetch([...prompt, 1, 2, 3])).toBe(11);
     expect(await engine.prefetch([5, 6, 7, 8])).toBe(0);
+    expect(engine.stats().retrieves).toBe(["valkey", "lm"].includes(tier) ? 0 : 2);
   });
 
   test("holds a prompt", async () => {

@@ -1,4 +1,5 @@
 import type { KeepReport, ReuseReport } from "../shared/report.ts";
+import { Evaluation } from "./evaluation.ts";
 import { reuseReport } from "./reuse-report.ts";
 import { type OwnMethods, type RestoreOptions, SequenceCache } from "./sequence-cache.ts";
 import type { AttachedSequence, LlamaSequenceLike } from "./types.ts";
@@ -148,7 +149,8 @@ export class Attachment<Sequence extends LlamaSequenceLike> implements AttachedS
     const changing =
       (method: Method, at: (...args: never[]) => number) =>
       async (...args: never[]): Promise<unknown> => {
-        await cache.saved();
+        // Within an evaluation the runtime holds what saving would wait for.
+        if (this.#depth === 0) await cache.saved();
         cache.cut(at(...args));
         this.#restoredFor = -1;
         return method(...args);
@@ -260,30 +262,6 @@ export class Attachment<Sequence extends LlamaSequenceLike> implements AttachedS
     if (evaluation.moved) cache.cut(0);
     else cache.trust.grew(evaluation.before, nextTokenIndex);
     if (cache.hasNews) void this.keep();
-  }
-}
-
-/** Watches whether a sequence only grows while it evaluates: else the runtime has moved tokens. */
-class Evaluation {
-  readonly before: number;
-  /** Whether tokens were taken out of the sequence's middle. */
-  moved: boolean;
-  readonly #sequence: LlamaSequenceLike;
-  #last: number;
-
-  constructor(sequence: LlamaSequenceLike, tokens: number) {
-    this.#sequence = sequence;
-    this.before = sequence.nextTokenIndex;
-    this.#last = this.before;
-    this.moved = this.before + tokens > sequence.contextSize - 1;
-  }
-
-  /** A token was evaluated; with the last step, maybe none. */
-  step(isLast: boolean): void {
-    const { nextTokenIndex } = this.#sequence;
-    const grew = nextTokenIndex - this.#last;
-    if (grew < 0 || (grew === 0 && !isLast)) this.moved = true;
-    this.#last = nextTokenIndex;
   }
 }
 
