@@ -175,7 +175,7 @@ function show(
   out.text("\nTime to first token\n");
   out.text(drawBars(barsOf(steps), Math.max(20, width - 45), out.paint));
   out.text(`Question 4: ${restored.question}\n`);
-  out.text(sideBySide(["without a store", cold.text], ["restored", restored.text], width));
+  out.text(sideBySide(["without a store", wordsOf(cold)], ["restored", wordsOf(restored)], width));
   const same = result.identical
     ? out.paint("green", "the same answer, token by token")
     : out.paint("red", "THE ANSWERS DIFFER");
@@ -188,4 +188,9 @@ function show(
         ? "A bit flipped in a stored block: noticed; what stands before it was restored, the rest computed."
         : out.paint("red", "A bit flipped in a stored block was NOT noticed."),
     );
+}
+
+/** What was said; the tokens' numbers where they are no text, as with random weights. */
+function wordsOf({ text, said }: Answer): string {
+  return text === "" ? said.join(" ") : text;
 }
