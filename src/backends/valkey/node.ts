@@ -97,7 +97,7 @@ export class ValkeyNode {
     make: (connection: RespConnection, deadlineMs: number) => Promise<T>,
   ): Promise<T> {
     return this.#submit(this.#values, call, async (connection, leftMs) => {
-      if (leftMs < Math.min(this.#typicalMs, this.#settings.deadlineMs / 2)) throw this.#tooLate();
+      if (leftMs < Math.min(this.#typicalMs, this.#settings.deadlineMs / 4)) throw this.#tooLate();
       const began = performance.now();
       const result = await make(connection, leftMs);
       const tookMs = performance.now() - began;
