@@ -86,7 +86,7 @@ export class MetricsChannel implements AsyncDisposable {
     this.#writer.finish(request, count);
   }
 
-  /** Waits until everything pushed is acknowledged or counted as failed. Never rejects. */
+  /** Waits until what was pushed before is acknowledged or counted as failed. Never rejects. */
   flush(): Promise<void> {
     return this.#writer.flush();
   }

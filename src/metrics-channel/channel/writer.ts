@@ -61,10 +61,10 @@ export class SampleWriter {
     this.#add(this.#keys.of(request), countField, Buffer.from(String(count)), 0);
   }
 
-  /** Waits until everything that was pushed is acknowledged or counted as failed. Never rejects. */
+  /** Waits until what was pushed before is acknowledged or counted as failed. Never rejects. */
   async flush(): Promise<void> {
     this.#send();
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    await Promise.all(this.#underWay);
   }
 
   #add(key: string, field: string, value: Buffer, samples: number): void {

@@ -122,6 +122,47 @@ it("writes no sample twice when the connection breaks before the answer", async 
   expect((await channel.drain("a", { expected: 20 })).complete).toBe(true);
 });
 
+it("flushes what was pushed before, while others go on", async () => {
+  const server = await startServer();
+  const channel = open({ url: server.url });
+  let flushed = false;
+  const pushing = (async () => {
+    for (let step = 0; !flushed || step < 100; step++) {
+      channel.push("other", { step, norm: 1 });
+      await new Promise(setImmediate);
+    }
+  })();
+  channel.push("own", { step: 0, norm: 1 });
+  await channel.flush();
+  flushed = true;
+  expect((await channel.drain("own", { expected: 1 })).complete).toBe(true);
+  await pushing;
+});
+
+it("gathers what comes while the server has not answered", async () => {
+  const server = await startServer();
+  await using proxy = await TcpProxy.start(server);
+  const channel = open({ url: `redis://127.0.0.1:${proxy.port}`, deadlineMs: 5000 });
+  channel.push("a", { step: 0 });
+  await channel.flush();
+  let answers = 0;
+  proxy.behaviour = {
+    latencyMs: 50,
+    alter(chunk) {
+      answers += chunk.toString("latin1").split("+QUEUED").length - 1;
+      return chunk;
+    },
+  };
+  for (let step = 1; step <= 40; step++) {
+    channel.push("a", { step });
+    await new Promise(setImmediate);
+  }
+  await channel.flush();
+  // Two commands a transaction: one for the first step, one for all others, and one more at most.
+  expect(answers).toBeLessThanOrEqual(6);
+  expect((await channel.drain("a", { expected: 41 })).complete).toBe(true);
+});
+
 it("counts fields that are no samples, and a key that is no hash", async () => {
   const server = await startServer();
   const channel = open({ url: server.url, namespace: "odd", run: "r" });
