@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { TransformersKvCache } from "../../../src/adapters/transformers/transformers-kv-cache.ts";
 import type {
@@ -18,8 +19,13 @@ export const transformers = await importTransformers();
 export type Dtype = "fp32" | "fp16";
 
 /** A model from a folder, computing on one thread. */
-export function loadModel(folder: string, dtype: Dtype = "fp32"): Promise<RuntimeModel> {
-  const options = { dtype, session_options: { intraOpNumThreads: 1 } };
+export function loadModel(
+  folder: string,
+  dtype: Dtype = "fp32",
+  file = "model",
+): Promise<RuntimeModel> {
+  const session = { intraOpNumThreads: 1 };
+  const options = { dtype, model_file_name: file, session_options: session };
   return transformers.AutoModelForCausalLM.from_pretrained(folder, options);
 }
 
@@ -46,13 +52,17 @@ export interface Served extends AsyncDisposable {
 export async function serve(
   folder: string,
   store: BlockStore | string,
-  options: Partial<TransformersKvCacheOptions> & { readonly dtype?: Dtype } = {},
+  options: Partial<TransformersKvCacheOptions> & {
+    readonly dtype?: Dtype;
+    /** Which of the folder's models. Default "model". */
+    readonly file?: string;
+  } = {},
 ): Promise<Served> {
-  const { dtype, ...rest } = options;
-  const model = await loadModel(folder, dtype);
+  const { dtype, file, ...rest } = options;
+  const model = await loadModel(folder, dtype, file);
   const cache = await TransformersKvCache.open({
     store,
-    model: folder,
+    model: file === undefined ? folder : join(folder, "onnx", `${file}.onnx`),
     transformers,
     chunkSize: 8,
     ...rest,

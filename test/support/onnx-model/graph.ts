@@ -4,6 +4,8 @@ import { Message } from "./protobuf.ts";
 
 const irVersion = 8;
 const opsetVersion = 17;
+/** Where onnxruntime keeps operators of its own. */
+const ownDomain = "com.microsoft";
 
 /** Element types of ONNX tensors. */
 const elementTypes = { float32: 1, int64: 7, bool: 9, float16: 10 } as const;
@@ -100,6 +102,7 @@ export class Graph {
       .text(2, "keepwarm-tests")
       .message(7, graph)
       .message(8, new Message().text(1, "").int(2, opsetVersion))
+      .message(8, new Message().text(1, ownDomain).int(2, 1))
       .encode();
   }
 
@@ -140,7 +143,8 @@ function nodeOf(
   const node = new Message();
   for (const name of inputs) node.text(1, name);
   for (const name of outputs) node.text(2, name);
-  node.text(3, outputs[0]).text(4, type);
+  node.text(3, outputs[0]).text(4, type.replace(`${ownDomain}.`, ""));
+  if (type.startsWith(ownDomain)) node.text(7, ownDomain);
   for (const [name, value] of Object.entries(attributes)) node.message(5, attributeOf(name, value));
   return node;
 }

@@ -1,5 +1,5 @@
+import { fusedAttention, type FusedInputs, fusedInputs } from "./fused-attention.ts";
 import type { Graph } from "./graph.ts";
-import { type ElementType } from "./graph.ts";
 
 /** The shape of a decoder of the Llama family, with grouped queries. */
 export interface LlamaShape {
@@ -35,22 +35,29 @@ export function layerWeights(shape: LlamaShape): Record<string, readonly number[
 }
 
 /**
- * A decoder as exporters of transformers models lay it out: past keys and values in, all of them out, in
- * `kvType`; weights and arithmetic in float32, the output layer shared with the embedding.
+ * How attention is computed: by plain operators, with keys and values in float32 or float16, or by onnxruntime's
+ * own operator.
+ */
+export type AttentionKind = "float32" | "float16" | "fused";
+
+/**
+ * A decoder as exporters of transformers models lay it out: past keys and values in, all of them out; weights and
+ * arithmetic in float32, the output layer shared with the embedding.
  */
 export function llamaGraph(
   graph: Graph,
   shape: LlamaShape,
-  kvType: Extract<ElementType, "float32" | "float16">,
+  kind: AttentionKind,
   weight: WeightOf,
 ): void {
+  const kvType = kind === "float16" ? "float16" : "float32";
   const { layers, width, kvHeads, headDim, vocabulary } = shape;
   const ids = graph.input("input_ids", "int64", ["batch_size", "sequence_length"]);
   const mask = graph.input("attention_mask", "int64", ["batch_size", "total_sequence_length"]);
-  const positions = graph.input("position_ids", "int64", ["batch_size", "sequence_length"]);
   const keep = graph.input("num_logits_to_keep", "int64", []);
   const embedding = weight("token_embd", [vocabulary, width]);
-  const around = { mask: maskFor(graph, ids, mask), ...rotation(graph, shape, positions) };
+  const around =
+    kind === "fused" ? fusedInputs(graph, shape, mask) : plainInputs(graph, shape, ids, mask);
   let state = graph.op("Gather", [embedding, ids]);
   for (let layer = 0; layer < layers; layer++) {
     const kv = (name: "key" | "value", length: string): [string, (string | number)[]] => [
@@ -63,7 +70,7 @@ export function llamaGraph(
     };
     const pasts = { key: past("key"), value: past("value") };
     const named: WeightOf = (name, dims) => weight(`blk.${layer}.${name}`, dims);
-    const made = attention(graph, shape, state, pasts, around, kvType, named);
+    const made = attention(graph, shape, state, pasts, around, kind, named);
     for (const name of ["key", "value"] as const) {
       const [tail, dims] = kv(name, "total_sequence_length");
       graph.output(`present.${tail}`, made[name], kvType, dims);
@@ -82,10 +89,15 @@ export function llamaGraph(
   graph.output("logits", logits, "float32", ["batch_size", "kept_length", vocabulary]);
 }
 
-interface Around {
+interface PlainInputs {
   readonly mask: string;
   readonly cos: string;
   readonly sin: string;
+}
+
+function plainInputs(graph: Graph, shape: LlamaShape, ids: string, mask: string): PlainInputs {
+  const positions = graph.input("position_ids", "int64", ["batch_size", "sequence_length"]);
+  return { mask: maskFor(graph, ids, mask), ...rotation(graph, shape, positions) };
 }
 
 function attention(
@@ -93,32 +105,50 @@ function attention(
   shape: LlamaShape,
   state: string,
   past: { readonly key: string; readonly value: string },
-  { mask, cos, sin }: Around,
-  kvType: "float32" | "float16",
+  around: FusedInputs | PlainInputs,
+  kind: AttentionKind,
   weight: WeightOf,
 ): { state: string; key: string; value: string } {
   const { width, heads, kvHeads, headDim } = shape;
   const shapes = layerWeights(shape);
   const x = norm(graph, shape, state, weight("attn_norm", shapes["attn_norm"]));
-  const project = (name: string, count: number): string => {
-    const made = linear(graph, x, weight(name, shapes[name]), width, count * headDim);
-    const split = graph.op("Reshape", [made, graph.ints([0, 0, count, headDim])]);
-    return graph.op("Transpose", [split], { perm: [0, 2, 1, 3] });
+  const project = (name: string, count: number): string =>
+    linear(graph, x, weight(name, shapes[name]), width, count * headDim);
+  const query = project("attn_q", heads);
+  const projected = [query, project("attn_k", kvHeads), project("attn_v", kvHeads)] as const;
+  const [attended, key, value] =
+    "mask" in around
+      ? plainAttention(graph, shape, projected, past, around, kind === "float16")
+      : fusedAttention(graph, shape, projected, past, around);
+  const output = weight("attn_output", shapes["attn_output"]);
+  return { state: linear(graph, attended, output, heads * headDim, width), key, value };
+}
+
+function plainAttention(
+  graph: Graph,
+  { heads, kvHeads, headDim }: LlamaShape,
+  [queries, keys, values]: readonly [query: string, key: string, value: string],
+  past: { readonly key: string; readonly value: string },
+  { mask, cos, sin }: PlainInputs,
+  half: boolean,
+): string[] {
+  const split = (value: string, count: number): string => {
+    const parts = graph.op("Reshape", [value, graph.ints([0, 0, count, headDim])]);
+    return graph.op("Transpose", [parts], { perm: [0, 2, 1, 3] });
   };
   const rotate = (value: string): string => {
     const [first, second] = graph.ops("Split", [value], 2, { axis: 3 });
     const turned = graph.op("Concat", [graph.op("Neg", [second]), first], { axis: 3 });
     return graph.op("Add", [graph.op("Mul", [value, cos]), graph.op("Mul", [turned, sin])]);
   };
-  const half = kvType === "float16";
   const stored = (value: string): string => (half ? graph.op("Cast", [value], { to: 10 }) : value);
   const used = (value: string): string => (half ? graph.op("Cast", [value], { to: 1 }) : value);
-  const key = graph.op("Concat", [past.key, stored(rotate(project("attn_k", kvHeads)))], {
-    axis: 2,
-  });
-  const value = graph.op("Concat", [past.value, stored(project("attn_v", kvHeads))], { axis: 2 });
+  const append = (before: string, value: string): string =>
+    graph.op("Concat", [before, stored(value)], { axis: 2 });
+  const key = append(past.key, rotate(split(keys, kvHeads)));
+  const value = append(past.value, split(values, kvHeads));
   // Queries of one group share keys and values: they are rows of one product.
-  const query = rotate(project("attn_q", heads));
+  const query = rotate(split(queries, heads));
   const grouped = graph.op("Reshape", [query, graph.ints([0, kvHeads, -1, headDim])]);
   const turnedKey = graph.op("Transpose", [used(key)], { perm: [0, 1, 3, 2] });
   const products = graph.op("MatMul", [grouped, turnedKey]);
@@ -134,8 +164,7 @@ function attention(
     graph.op("Transpose", [perHead], { perm: [0, 2, 1, 3] }),
     graph.ints([0, 0, heads * headDim]),
   ]);
-  const output = weight("attn_output", shapes["attn_output"]);
-  return { state: linear(graph, joined, output, heads * headDim, width), key, value };
+  return [joined, key, value];
 }
 
 function feedForward(graph: Graph, shape: LlamaShape, state: string, weight: WeightOf): string {

@@ -18,7 +18,8 @@ export interface SpecialTokens {
 
 /**
  * Fills a folder with a model as transformers.js loads it: `onnx/model.onnx` with keys and values in float32,
- * `onnx/model_fp16.onnx` with the same weights and keys and values in float16.
+ * `onnx/model_fp16.onnx` with the same weights and keys and values in float16, and `onnx/fused.onnx` with attention
+ * by onnxruntime's own operator.
  */
 export async function writeModelFolder(
   folder: string,
@@ -35,16 +36,16 @@ export async function writeModelFolder(
   } finally {
     await weights.close();
   }
-  const kinds = { "": "float32", _fp16: "float16" } as const;
-  for (const [suffix, kvType] of Object.entries(kinds)) {
+  const kinds = { model: "float32", model_fp16: "float16", fused: "fused" } as const;
+  for (const [name, kind] of Object.entries(kinds)) {
     const graph = new Graph();
     const named = new Set<string>();
-    llamaGraph(graph, shape, kvType, (name, dims) => {
-      if (!named.has(name)) graph.weight(name, dims, weights.placeOf(name));
-      named.add(name);
-      return name;
+    llamaGraph(graph, shape, kind, (weight, dims) => {
+      if (!named.has(weight)) graph.weight(weight, dims, weights.placeOf(weight));
+      named.add(weight);
+      return weight;
     });
-    await writeFile(join(onnx, `model${suffix}.onnx`), graph.encode());
+    await writeFile(join(onnx, `${name}.onnx`), graph.encode());
   }
   await writeFile(join(folder, "config.json"), json(configOf(shape, special)));
   await writeFile(

@@ -7,7 +7,7 @@ import { type Gguf, readGguf } from "./gguf.ts";
 import type { LlamaShape } from "./llama-graph.ts";
 import { json, writeModelFolder } from "./model-folder.ts";
 
-const revision = 1;
+const revision = 2;
 
 export interface OnnxModelOptions extends ObtainOptions {
   /**
