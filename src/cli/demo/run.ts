@@ -52,7 +52,7 @@ export async function runDemo(context: VerbContext, settings: DemoSettings): Pro
       ttlMs: settings.url === undefined ? undefined : ttlMs,
     };
     say(`model   ${model.name}`);
-    say(`store   ${describeStore(settings, scratch)}\n`);
+    say(`store   ${describeStore(settings, scratch)}`);
     const { steps, second } = await ask(context, { ...settings, ssd }, shared, say);
     const { restored } = second;
     const tier = tierOf(settings, restored) ?? "none";
@@ -84,7 +84,7 @@ async function ask(
   const steps: Step[] = [];
   const add = (process: Step["process"], what: string, answer: Answer): void => {
     steps.push({ process, what, answer });
-    say(lineOf(steps.at(-1)!, tierOf(process === "B" ? settings : {}, answer)));
+    say(lineOf(steps.at(-1)!, tierOf(settings, answer)));
     io.signal.throwIfAborted();
   };
   await using demoStore = await openDemoStore(settings);
@@ -100,7 +100,7 @@ async function ask(
         remedy: "Take 100 or more.",
       });
     shared = asker.sharedTokens(document, [questions[0], questions[1]]);
-    say(`Process A (${process.pid}): three questions about one document`);
+    say(`\nProcess A (${process.pid}): three questions about one document`);
     add("A", "question 1, cold", await asker.read(document, questions[0], shared));
     if (keys.length === 0 || !asker.isStored())
       throw new KeepwarmError("CONNECTION_FAILED", "nothing could be stored", {
@@ -141,7 +141,7 @@ function describeStore({ url, ssd }: DemoSettings, scratch: string | undefined):
 }
 
 /** The tier as people call it who see the store from outside. */
-function tierOf({ url, ssd }: Partial<DemoSettings>, { reuse }: Answer): string | undefined {
+function tierOf({ url, ssd }: DemoSettings, { reuse }: Answer): string | undefined {
   if (reuse?.tier !== "valkey") return reuse?.tier;
   if (url !== undefined) return new URL(url).protocol.replace(/s?:$/, "");
   return ssd === undefined ? "process A" : reuse.tier;
