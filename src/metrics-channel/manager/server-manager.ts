@@ -2,10 +2,8 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectAddress } from "../../backends/valkey/client.ts";
-import { isKeepwarmError, KeepwarmError } from "../../errors.ts";
+import { KeepwarmError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../observe/logger.ts";
-import { replyText } from "../../wire/resp/reply.ts";
 import { freePort } from "../../util/free-port.ts";
 import { onPath } from "../../util/on-path.ts";
 import { MetricsChannel } from "../channel/metrics-channel.ts";
@@ -18,6 +16,7 @@ import {
   type ManagerOptions,
   resolveEndpoint,
 } from "./options.ts";
+import { processAt, silenceAt } from "./probe.ts";
 import { writeServerConfig } from "./server-config.ts";
 import { TiedProcess } from "./tied-process.ts";
 
@@ -44,8 +43,6 @@ interface Started {
   readonly pid: number | undefined;
   stop(): Promise<void>;
 }
-
-const pingDeadlineMs = 1000;
 
 /**
  * Sees to it that there is a server: uses the one at its endpoint, or starts one there, on loopback
@@ -148,7 +145,7 @@ export class ServerManager implements AsyncDisposable {
 
   async #start(): Promise<Started> {
     if (this.#endpoint.port !== 0 || this.#endpoint.path !== undefined) {
-      const silence = await this.#ping();
+      const silence = await silenceAt(this.#endpoint);
       if (silence === undefined) return found;
       if (!isLocal(this.#endpoint))
         throw new KeepwarmError("CONNECTION_FAILED", silence.message, {
@@ -181,7 +178,7 @@ export class ServerManager implements AsyncDisposable {
     const server = new TiedProcess(path, [config], folder);
     const until = performance.now() + this.#deadlineMs;
     while (server.running && performance.now() < until) {
-      const there = await this.#processThere();
+      const there = await processAt(this.#endpoint);
       if (there !== undefined && there === server.pid) {
         server.unref();
         void server.ended.then(() => this.#ended(name));
@@ -192,7 +189,7 @@ export class ServerManager implements AsyncDisposable {
     }
     await server.stop();
     // Another program may have been faster and have taken the port: then its server does as well.
-    const silence = await this.#ping();
+    const silence = await silenceAt(this.#endpoint);
     if (silence === undefined) return found;
     const end = server.output.trim().split("\n").slice(-3).join("\n");
     throw new KeepwarmError(
@@ -219,39 +216,6 @@ export class ServerManager implements AsyncDisposable {
   #listenAt(port: number): void {
     const { host, path, tls } = this.#endpoint;
     this.#endpoint = { ...this.#endpoint, port, label: labelOf(host, port, path, tls) };
-  }
-
-  /**
-   * Why no server answers; nothing when one does.
-   *
-   * @throws KeepwarmError `REPLY`, `PROTOCOL`: something is there, and cannot be used.
-   */
-  async #ping(): Promise<KeepwarmError | undefined> {
-    const { tlsOptions: tls } = this.#endpoint;
-    try {
-      await (await connectAddress(this.#endpoint, { deadlineMs: pingDeadlineMs, tls })).close();
-      return undefined;
-    } catch (error) {
-      if (isKeepwarmError(error, "CONNECTION_FAILED") || isKeepwarmError(error, "TIMEOUT"))
-        return error;
-      throw error;
-    }
-  }
-
-  /** The process id that the server there says it has; nothing when none answers. */
-  async #processThere(): Promise<number | undefined> {
-    const { tlsOptions: tls } = this.#endpoint;
-    try {
-      const connection = await connectAddress(this.#endpoint, { deadlineMs: pingDeadlineMs, tls });
-      try {
-        const info = replyText(await connection.command(["INFO", "server"])) ?? "";
-        return Number(/^process_id:(\d+)/m.exec(info)?.[1]);
-      } finally {
-        await connection.close();
-      }
-    } catch {
-      return undefined;
-    }
   }
 
   #ended(name: Program): void {
