@@ -138,8 +138,9 @@ export class BlockMover {
     const blocks: KeptBlock[] = [{ key, parts, ttlMs }];
     if (metadata !== undefined) blocks.push({ key: other!, parts: [metadata], ttlMs });
     if (!(await this.coded.keep(blocks, keyspace))) return { status: "failed", why: "no-room" };
-    // Whoever replaced or deleted it in this moment has ended what was just kept, too.
-    if (!isSame()) return asIs("changed");
+    // Who replaced, deleted or decoded it in this moment has ended what was just kept.
+    const isKept = blocks.every((block) => this.coded.isKept(block.key, keyspace));
+    if (!isKept || !isSame()) return asIs("changed");
     this.#drop(key, keyspace);
     return { status: "moved", before: slots.length(slot), after };
   }

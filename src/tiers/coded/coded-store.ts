@@ -14,10 +14,12 @@ import type {
 } from "../../store/contract.ts";
 import type { BlockCoding, CodingStats } from "../../store/wrappers/block-coding.ts";
 import { DecodedBlock } from "../../store/wrappers/decoded-block.ts";
+import { keyBytes } from "../../store/key-bytes.ts";
 import { inLanes } from "../../store/wrappers/lanes.ts";
 import type { AsideStore } from "../chain/aside-store.ts";
 import type { ChainStore } from "../chain/chain-store.ts";
 import type { TierChain } from "../chain/tier-chain.ts";
+import { ReadsUnderWay } from "./reads-under-way.ts";
 
 /** What a {@link CodedStore} counts: sizes are those of encoded blocks. */
 export interface CodedStats extends StoreStats, CodingStats {}
@@ -30,6 +32,8 @@ export interface KeptBlock {
 }
 
 const lanes = 4;
+/** How often a block is read again that was outdated while it was being read. */
+const READ_AGAIN = 3;
 
 /**
  * Blocks of this machine that are kept encoded, beside the tiers that keep them as they are. Only
@@ -41,6 +45,7 @@ export class CodedStore implements AsideStore {
   readonly #inner: ChainStore;
   readonly #coding: BlockCoding;
   readonly #maxBlockBytes: number;
+  readonly #readsUnderWay = new ReadsUnderWay();
   #hits = 0;
   #misses = 0;
   #hitBytes = 0;
@@ -79,6 +84,7 @@ export class CodedStore implements AsideStore {
     const entries = blocks.map(({ key, parts, ttlMs }) =>
       ttlMs === undefined ? { key, value: parts } : { key, value: parts, ttlMs },
     );
+    for (const { key } of blocks) this.#readsUnderWay.outdate(key, keyspace);
     const outcomes = await this.#inner.put(entries, { keyspace });
     if (outcomes.every(({ status }) => status === "stored")) return true;
     await this.delete(
@@ -88,7 +94,56 @@ export class CodedStore implements AsideStore {
     return false;
   }
 
+  /** A block that is outdated while it is being read does not come back to life: its newer one is read. */
   async get(keys: readonly Key[], options?: GetOptions): Promise<(Block | undefined)[]> {
+    const found = await this.#current(keys, options, READ_AGAIN);
+    for (const block of found)
+      if (block === undefined) this.#misses++;
+      else {
+        this.#hits++;
+        this.#hitBytes += block.bytes.length;
+      }
+    return found;
+  }
+
+  async #current(
+    keys: readonly Key[],
+    options: GetOptions | undefined,
+    more: number,
+  ): Promise<(Block | undefined)[]> {
+    const keyspace = options?.keyspace ?? 0;
+    const names = keys.map(keyBytes);
+    const reads = this.#readsUnderWay.begin(names, keyspace);
+    try {
+      const found = await this.#decoded(keys, options);
+      for (const [index, block] of found.entries()) {
+        if (!reads.isOutdated(index)) continue;
+        block?.release();
+        found[index] = undefined;
+      }
+      const again = names.flatMap((name, index) =>
+        reads.isOutdated(index) && more > 0 && this.isKept(name, keyspace) ? [index] : [],
+      );
+      if (again.length === 0) return found;
+      const newer = await this.#current(
+        again.map((index) => keys[index]),
+        options,
+        more - 1,
+      );
+      // What was read first may have been outdated since.
+      for (const [index, block] of found.entries())
+        if (reads.isOutdated(index)) {
+          block?.release();
+          found[index] = undefined;
+        }
+      for (const [at, index] of again.entries()) found[index] = newer[at];
+      return found;
+    } finally {
+      reads.end();
+    }
+  }
+
+  async #decoded(keys: readonly Key[], options?: GetOptions): Promise<(Block | undefined)[]> {
     const found = await this.#inner.get(keys, options);
     await inLanes(lanes, found.length, async (index) => {
       const block = found[index];
@@ -101,12 +156,6 @@ export class CodedStore implements AsideStore {
         block.release();
       }
     });
-    for (const block of found)
-      if (block === undefined) this.#misses++;
-      else {
-        this.#hits++;
-        this.#hitBytes += block.bytes.length;
-      }
     return found;
   }
 
@@ -129,6 +178,7 @@ export class CodedStore implements AsideStore {
 
   forget(key: Uint8Array, keyspace: number): void {
     const { tiers } = this;
+    this.#readsUnderWay.outdate(key, keyspace);
     const place = tiers.find(key, 0, key.length, keyspace);
     if (place !== 0) tiers.remove(place);
     else tiers.forget(key, 0, key.length, keyspace);
@@ -140,6 +190,7 @@ export class CodedStore implements AsideStore {
   }
 
   clear(keyspace?: number): void {
+    this.#readsUnderWay.outdateAll();
     this.tiers.clear(keyspace);
   }
 
