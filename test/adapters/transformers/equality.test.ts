@@ -11,8 +11,8 @@ import {
   serve,
   tensorOf,
   tinyFolder,
-  tokensOf,
 } from "./support.ts";
+import { tokensOf } from "./tokens.ts";
 
 const kinds: readonly [kind: string, dtype: Dtype, file: string, type: string, bytes: number][] = [
   ["float32", "fp32", "model", "float32", 4],

@@ -14,9 +14,9 @@ import {
   ramStore,
   serve,
   tinyFolder,
-  tokensOf,
   transformers,
 } from "./support.ts";
+import { tokensOf } from "./tokens.ts";
 
 const prompt = tokensOf(1, 60);
 

@@ -2,16 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fromHalves, toHalves } from "../../../src/adapters/transformers/halves.ts";
 import { float16ToNumber, numberToFloat16 } from "../../../src/codecs/float-bits.ts";
-import {
-  answer,
-  loadModel,
-  logitsBehind,
-  pastOf,
-  ramStore,
-  serve,
-  tinyFolder,
-  tokensOf,
-} from "./support.ts";
+import { answer, loadModel, logitsBehind, pastOf, ramStore, serve, tinyFolder } from "./support.ts";
+import { tokensOf } from "./tokens.ts";
 
 function halfOf(number: number): number {
   const halves = new Uint16Array(1);

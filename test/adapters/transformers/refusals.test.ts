@@ -14,9 +14,9 @@ import {
   serve,
   tensorOf,
   tinyFolder,
-  tokensOf,
   transformers,
 } from "./support.ts";
+import { tokensOf } from "./tokens.ts";
 
 /** Inputs of a model with two layers, and what else. */
 function inputsWith(more: readonly InputMetadata[] = []): InputMetadata[] {

@@ -88,11 +88,6 @@ export function onesOf(length: number): RuntimeTensor {
   return tensorOf(Array.from({ length }, () => 1));
 }
 
-/** Token ids that are always the same for the same seed. */
-export function tokensOf(seed: number, count: number): number[] {
-  return Array.from({ length: count }, (_, at) => 1 + ((at * at * 31 + at * 7 + seed * 131) % 290));
-}
-
 /** The bytes of the logits of `tokens` behind what is in `past`. */
 export async function logitsBehind(
   model: RuntimeModel,
