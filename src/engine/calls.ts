@@ -1,6 +1,7 @@
 import { isKeepwarmError } from "../errors.ts";
 import { Deadline } from "./deadline.ts";
 import type { Gate } from "./gate.ts";
+import type { Health } from "./health.ts";
 import type { KvCallOptions } from "./types.ts";
 
 /** Why a call was not made, or came to nothing. */
@@ -10,12 +11,14 @@ export type NoCall = "closed" | "busy" | "timeout" | "store-failed";
 export class Calls {
   readonly gate: Gate;
   readonly #ms: number;
+  readonly #health: Health;
   #closed = false;
 
   /** @param ms Milliseconds that a call may take, waiting included. */
-  constructor(gate: Gate, ms: number) {
+  constructor(gate: Gate, ms: number, health: Health) {
     this.gate = gate;
     this.#ms = ms;
+    this.#health = health;
   }
 
   /** Rejects with the reason of the caller's signal, and with what is no failure of a store. */
@@ -23,7 +26,9 @@ export class Calls {
     { signal }: KvCallOptions,
     work: (deadline: Deadline) => Promise<T>,
   ): Promise<T | NoCall> {
+    signal?.throwIfAborted();
     if (this.#closed) return "closed";
+    if (!this.#health.isWell()) return "store-failed";
     using deadline = new Deadline(this.#ms, signal);
     try {
       return await this.gate.run(deadline.signal, () => work(deadline));

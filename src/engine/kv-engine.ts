@@ -7,10 +7,11 @@ import { EngineCounters } from "./counters.ts";
 import { Fetch, releaseAll } from "./fetcher.ts";
 import { findChunks, namesFrom } from "./finder.ts";
 import { Gate } from "./gate.ts";
+import { answers, Health } from "./health.ts";
 import { checkNamespace } from "./namespace.ts";
 import { pinOf, Pins } from "./pins.ts";
 import { ChainMaker, type PromptChain } from "./prompt-chain.ts";
-import { lookupResult, storeResult, unsettled } from "./results.ts";
+import { lookupResult, retrieveResult, storeResult, unsettled } from "./results.ts";
 import { type EngineSettings, settingsOf } from "./settings.ts";
 import { Storer } from "./storer.ts";
 import type {
@@ -59,6 +60,7 @@ export class KvEngine implements AsyncDisposable {
   readonly blocks: BlockStore;
   readonly #settings: EngineSettings;
   readonly #chains: ChainMaker;
+  readonly #health: Health;
   readonly #reads: Calls;
   readonly #writes: Calls;
   readonly #pins: Pins;
@@ -72,8 +74,16 @@ export class KvEngine implements AsyncDisposable {
     this.#settings = settings;
     this.#chains = new ChainMaker(settings.chunkSize, checkNamespace(options.namespace));
     const { concurrency, queueCalls, queueBytes, deadlineMs, storeDeadlineMs } = settings;
-    this.#reads = new Calls(new Gate(concurrency, queueCalls, 0), deadlineMs);
-    this.#writes = new Calls(new Gate(concurrency, queueCalls, queueBytes), storeDeadlineMs);
+    const { key } = this.#chains.chain([]).tailList(0);
+    const probe = (): Promise<boolean> => answers(store, key, settings);
+    const health = new Health(probe, deadlineMs);
+    this.#health = health;
+    this.#reads = new Calls(new Gate(concurrency, queueCalls, 0), deadlineMs, health);
+    this.#writes = new Calls(
+      new Gate(concurrency, queueCalls, queueBytes),
+      storeDeadlineMs,
+      health,
+    );
     this.#pins = new Pins(store, { keyspace: settings.keyspace });
     this.#logger = options.logger ?? silentLogger;
     this.#ownsStore = typeof options.store === "string";
@@ -117,6 +127,7 @@ export class KvEngine implements AsyncDisposable {
     });
     const chunks = typeof found === "string" ? [] : found;
     if (typeof found === "string") reason = found;
+    if (found === "timeout") this.#health.failed();
     const result = lookupResult(wanted, chunks.at(-1)?.end ?? 0, chunks, reason);
     this.#counters.found(result, wanted);
     return result;
@@ -153,19 +164,14 @@ export class KvEngine implements AsyncDisposable {
         throw error;
       });
     const ended = performance.now();
+    // One that is slow with much is not one that does not answer.
+    if (problem === "timeout" && fetch.chunks.length === 0) this.#health.failed();
     this.#noteDamaged(fetch.damaged.length);
     const result = lookupResult(wanted, fetch.prefixTokens, fetch.found, problem ?? reason);
     this.#counters.found(result, wanted);
     this.#counters.hitBytes += fetch.bytes;
-    const release = (): void => fetch.release();
-    return {
-      ...result,
-      chunks: fetch.chunks,
-      bytes: fetch.bytes,
-      times: { findMs: (foundAt ?? ended) - began, fetchMs: ended - (foundAt ?? ended) },
-      release,
-      [Symbol.dispose]: release,
-    };
+    const findMs = (foundAt ?? ended) - began;
+    return retrieveResult(result, fetch, { findMs, fetchMs: ended - began - findMs });
   }
 
   /**
@@ -196,6 +202,7 @@ export class KvEngine implements AsyncDisposable {
       await deadline.race(() => storer.store(chain, names, source));
       return undefined;
     });
+    if (problem === "timeout" && outcomes.length === 0) this.#health.failed();
     if (problem !== undefined) outcomes = unsettled(names, outcomes, problem);
     const result = storeResult(outcomes);
     this.#counters.stored(result);

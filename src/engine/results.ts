@@ -1,9 +1,11 @@
 import type { NoCall } from "./calls.ts";
+import type { Fetch } from "./fetcher.ts";
 import type { FoundChunk } from "./finder.ts";
 import type {
   ChunkOutcome,
   LookupResult,
   MissReason,
+  RetrieveResult,
   StoreResult,
   TierTokens,
   TokenRange,
@@ -61,4 +63,15 @@ function tiersOf(found: readonly FoundChunk[], prefixTokens: number): TierTokens
     if (used > 0) tokens.set(tier, (tokens.get(tier) ?? 0) + used);
   }
   return [...tokens].map(([tier, count]) => ({ tier, tokens: count }));
+}
+
+/** What a lookup says, with the values that were fetched. */
+export function retrieveResult(
+  result: LookupResult,
+  fetch: Fetch,
+  times: RetrieveResult["times"],
+): RetrieveResult {
+  const { chunks, bytes } = fetch;
+  const release = (): void => fetch.release();
+  return { ...result, chunks, bytes, times, release, [Symbol.dispose]: release };
 }

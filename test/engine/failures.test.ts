@@ -10,7 +10,7 @@ import type {
   PutOutcome,
 } from "../../src/store/contract.ts";
 import { TieredStore } from "../../src/store/tiered-store.ts";
-import { openEngine, ramStore, tokensFrom, Values } from "./support.ts";
+import { eventually, openEngine, ramStore, tokensFrom, Values } from "./support.ts";
 
 const prompt = tokensFrom(0, 11);
 
@@ -109,11 +109,42 @@ describe("a store that is dead", () => {
 describe("a store that does not answer", () => {
   test("costs the deadline", async () => {
     const store = storeWith(ramStore(), { match: never, has: never });
-    const engine = await openEngine(store, { deadlineMs: 20, storeDeadlineMs: 20 });
+    const engine = await openEngine(store, { deadlineMs: 20 });
     expect(await engine.lookup(prompt)).toMatchObject({ status: "MISS", reason: "timeout" });
-    const result = await engine.store(prompt, new Values().source(prompt));
+    const other = await openEngine(store, { storeDeadlineMs: 20 });
+    const result = await other.store(prompt, new Values().source(prompt));
     expect(result).toMatchObject({ status: "FAILED", reason: "timeout" });
     expect(result.outcomes).toHaveLength(3);
+  });
+
+  test("costs it once, and is asked again when it answers a probe", async () => {
+    const inner = ramStore();
+    const values = new Values();
+    await (await openEngine(inner)).store(prompt, values.source(prompt));
+    let hangs = true;
+    let calls = 0;
+    const answer = <T>(work: () => Promise<T>): Promise<T> => {
+      calls++;
+      return hangs ? never() : work();
+    };
+    const store = storeWith(inner, {
+      match: (keys: readonly Key[]) => answer(() => inner.match(keys)),
+      has: (keys: readonly Key[]) => answer(() => inner.has(keys)),
+    });
+    const engine = await openEngine(store, { deadlineMs: 400 });
+    expect(await engine.lookup(prompt)).toMatchObject({ reason: "timeout" });
+    expect(calls).toBe(1);
+    expect(await engine.lookup(prompt)).toMatchObject({ reason: "store-failed" });
+    expect(await engine.store(prompt, [])).toMatchObject({ status: "FAILED", reason: "failed" });
+    using found = await engine.retrieve(prompt);
+    expect(found).toMatchObject({ status: "MISS", reason: "store-failed" });
+    expect(calls).toBe(1);
+    await eventually(async () => {
+      await engine.lookup(prompt);
+      return calls;
+    }).toBeGreaterThan(2);
+    hangs = false;
+    await eventually(() => engine.lookup(prompt)).toMatchObject({ status: "HIT" });
   });
 
   test("for values gives those that came, and takes back late ones", async () => {
@@ -132,12 +163,12 @@ describe("a store that does not answer", () => {
         return keys.map(() => ({ ...blockOf(Buffer.alloc(0)), release: () => void released++ }));
       },
     });
-    const engine = await openEngine(store, { deadlineMs: 50 });
+    const engine = await openEngine(store, { deadlineMs: 1000 });
     using found = await engine.retrieve(tokens);
     expect(found).toMatchObject({ status: "PARTIAL", prefixTokens: 256, reason: "timeout" });
     expect(values.of(tokens, { start: 252, end: 256 }).equals(found.chunks[63].bytes)).toBe(true);
     open();
-    await expect.poll(() => released).toBe(6);
+    await eventually(() => released).toBe(6);
   });
 });
 
@@ -163,9 +194,11 @@ describe("a caller who gives up", () => {
     for (const controller of controllers.toReversed()) controller.abort(reason);
     for (const outcome of outcomes) await expect(outcome).rejects.toBe(reason);
     await expect(call(engine, AbortSignal.abort(reason))).rejects.toBe(reason);
-    await expect
-      .poll(() => engine.stats())
-      .toMatchObject({ activeCalls: 0, waitingCalls: 0, queuedBytes: 0 });
+    await eventually(() => engine.stats()).toMatchObject({
+      activeCalls: 0,
+      waitingCalls: 0,
+      queuedBytes: 0,
+    });
   });
 });
 
@@ -182,10 +215,10 @@ describe("more work than allowed", () => {
     const engine = await openEngine(store, { concurrency: 2, queueCalls: 1 });
     const lookups = Array.from({ length: 4 }, () => engine.lookup(prompt, { tail: false }));
     expect(await lookups[3]).toMatchObject({ status: "MISS", reason: "busy" });
-    await expect.poll(() => gates.length).toBe(2);
+    await eventually(() => gates.length).toBe(2);
     expect(engine.stats()).toMatchObject({ activeCalls: 2, waitingCalls: 1 });
     gates[0]();
-    await expect.poll(() => gates.length).toBe(3);
+    await eventually(() => gates.length).toBe(3);
     for (const open of gates) open();
     await Promise.all(lookups);
     expect(engine.stats()).toMatchObject({ activeCalls: 0, waitingCalls: 0, misses: { busy: 1 } });
@@ -204,15 +237,15 @@ describe("more work than allowed", () => {
     const values = new Values();
     const prompts = [tokensFrom(0, 4), tokensFrom(50, 4), tokensFrom(90, 4)];
     const first = engine.store(prompts[0], values.source(prompts[0]));
-    await expect.poll(() => puts.length).toBe(1);
+    await eventually(() => puts.length).toBe(1);
     const second = engine.store(prompts[1], values.source(prompts[1]));
     const third = await engine.store(prompts[2], values.source(prompts[2]), { whenBusy: "skip" });
     expect(third).toMatchObject({ status: "SKIPPED", reason: "busy" });
-    await expect.poll(() => engine.stats().waitingCalls).toBe(1);
+    await eventually(() => engine.stats().waitingCalls).toBe(1);
     expect(engine.stats().queuedBytes).toBe(4000);
     puts[0]();
     expect(await first).toMatchObject({ status: "STORED" });
-    await expect.poll(() => puts.length).toBe(2);
+    await eventually(() => puts.length).toBe(2);
     puts[1]();
     expect(await second).toMatchObject({ status: "STORED" });
     expect(engine.stats()).toMatchObject({ queuedBytes: 0, activeCalls: 0 });

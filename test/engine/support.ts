@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { KvEngine } from "../../src/engine/kv-engine.ts";
 import type { KvEngineOptions, TokenRange } from "../../src/engine/types.ts";
 import type { BlockStore } from "../../src/store/contract.ts";
@@ -11,6 +11,11 @@ import { RamStore } from "../../src/tiers/ram-store.ts";
 
 export const namespace = { model: "test/model", dtype: "float16" } as const;
 const mebibyte = 1024 ** 2;
+
+/** {@link expect.poll} with patience, for machines that do much else. */
+export function eventually<T>(probe: () => T): ReturnType<typeof expect.poll<T>> {
+  return expect.poll(probe, { timeout: 15_000, interval: 5 });
+}
 
 /** An engine with chunks of four tokens, closed when the test ends. */
 export async function openEngine(
