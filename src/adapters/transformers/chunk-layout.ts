@@ -11,7 +11,7 @@ import type { TensorLike, TransformersLike } from "./types.ts";
 export const layoutName = "heads1";
 
 /** Bytes that a store has for a token. */
-export function storedTokenBytes({ tokenBytes, elementBytes, storedBytes }: KvShape): number {
+function storedTokenBytes({ tokenBytes, elementBytes, storedBytes }: KvShape): number {
   return (tokenBytes / elementBytes) * storedBytes;
 }
 
