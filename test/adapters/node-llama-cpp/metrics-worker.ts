@@ -5,8 +5,8 @@ import {
   type MeasurableSequence,
 } from "../../../src/adapters/node-llama-cpp/metrics.ts";
 import { MetricsChannel } from "../../../src/metrics-channel/channel/metrics-channel.ts";
-import { loadSmallModel } from "./metrics-model.ts";
 import { plainMeasures, type PlainMeasures } from "./plain-measures.ts";
+import { loadModel } from "./runtime.ts";
 
 export interface Job {
   readonly request: string;
@@ -34,7 +34,7 @@ export interface Done {
 }
 
 const { url, run, ttlMs, jobs, hang } = workerData as Orders;
-const { model, llama } = await loadSmallModel();
+const model = await loadModel();
 const context = await model.createContext({
   contextSize: 64,
   batchSize: 256,
@@ -83,4 +83,5 @@ await Promise.all(
   }),
 );
 await channel.close();
-await llama.dispose();
+await context[Symbol.asyncDispose]();
+process.exit();

@@ -5,13 +5,9 @@ import {
   type MeasurableSequence,
   suffixGenerator,
 } from "../../../src/adapters/node-llama-cpp/metrics.ts";
-import {
-  LlamaKvCache,
-  type LlamaSequenceLike,
-} from "../../../src/adapters/node-llama-cpp/index.ts";
+import { LlamaKvCache } from "../../../src/adapters/node-llama-cpp/index.ts";
 import { bestOfN } from "../../../src/adapters/sampling/best-of-n.ts";
 import { powerSample } from "../../../src/adapters/sampling/power-sampling.ts";
-import { obtainSmollm2 } from "../../../src/models/smollm2.ts";
 import { RamStore } from "../../../src/tiers/ram-store.ts";
 import { RamTier } from "../../../src/tiers/ram/ram-tier.ts";
 import { MetricsChannel } from "../../../src/metrics-channel/channel/metrics-channel.ts";
@@ -19,8 +15,8 @@ import { pollUntil } from "../../../src/testing/servers/poll.ts";
 import { startRedisServer } from "../../../src/testing/servers/redis-server.ts";
 import type { RunningServer } from "../../../src/testing/servers/running-server.ts";
 import { withConnection } from "../../../src/testing/servers/with-connection.ts";
-import { loadSmallModel } from "./metrics-model.ts";
 import type { Done, Job, Orders } from "./metrics-worker.ts";
+import { loadModel } from "./runtime.ts";
 
 let server: RunningServer;
 beforeAll(async () => {
@@ -120,12 +116,11 @@ it("leaves nothing behind when the worker is killed between push and read", asyn
 }, 60_000);
 
 it("draws texts by power sampling and best of n, the same ones for the same seed", async () => {
-  const { model, llama } = await loadSmallModel();
-  onTestFinished(() => llama.dispose());
+  const model = await loadModel();
   const ram = new RamTier({ capacityBytes: 64 * 1024 ** 2 });
   const cache = await LlamaKvCache.open({
     store: new RamStore(ram),
-    modelPath: await obtainSmollm2(),
+    modelPath: model.path,
     chunkSize: 8,
   });
   const prompt = model.tokenize(
@@ -135,8 +130,12 @@ it("draws texts by power sampling and best of n, the same ones for the same seed
   const best = { n: 3, maxTokens: 4, seed: 2 };
   const texts: unknown[] = [];
   for (const round of [0, 1]) {
-    const context = await model.createContext({ contextSize: 256, sequences: 1, threads: 1 });
-    const attached = await cache.attach(context.getSequence() as LlamaSequenceLike);
+    await using context = await model.createContext({
+      contextSize: 256,
+      sequences: 1,
+      threads: 1,
+    });
+    const attached = await cache.attach(context.getSequence());
     const restored = await attached.restore(prompt.slice(0, -1));
     // What the first context has evaluated, the second one finds in the store.
     expect(restored.restoredTokens).toBe(round === 0 ? 0 : prompt.length - 1);
