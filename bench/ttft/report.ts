@@ -3,7 +3,7 @@ import { markdownTable } from "../support/markdown.ts";
 import type { Timing } from "./measure.ts";
 
 /** One prompt length, and how its first token came from each place. */
-export interface LengthResult {
+interface LengthResult {
   readonly tokens: number;
   readonly coldMs: number;
   /** The runtime's own file of the whole state. */

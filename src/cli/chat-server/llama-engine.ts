@@ -8,6 +8,7 @@ import {
   type Sequence,
 } from "../inference/runtime.ts";
 import type { AnswerOptions, ChatEngine, ChatOutcome } from "./engine.ts";
+import { ChatProblem } from "./problem.ts";
 import type { ChatRequest } from "./request.ts";
 
 export interface LlamaEngineOptions extends InferenceOptions {
@@ -55,34 +56,42 @@ export class LlamaEngine implements ChatEngine, AsyncDisposable {
 
   async answer(request: ChatRequest, slot: number, options: AnswerOptions): Promise<ChatOutcome> {
     const { chat, attached } = this.#slots[slot];
-    const { maxTokens, seed, stop, temperature, topP } = request;
-    const meter = attached.sequence.tokenMeter;
-    const before = meter.getState().usedInputTokens;
-    let prompt: Pick<ChatOutcome, "promptTokens" | "cachedTokens"> | undefined;
-    const countPrompt = (): Pick<ChatOutcome, "promptTokens" | "cachedTokens"> => {
-      const cachedTokens = attached.lastReuse?.reusedTokens ?? 0;
-      // The prompt's last token counts as output there.
-      const evaluated = meter.getState().usedInputTokens - before + 1;
-      return { cachedTokens, promptTokens: cachedTokens + evaluated };
-    };
+    const { seed, stop, temperature, topP } = request;
+    const promptTokens = this.#inference.tokensOf(request.messages).length;
+    const maxTokens = Math.min(request.maxTokens ?? Infinity, this.#roomBehind(promptTokens));
+    let cachedTokens = 0;
     let completionTokens = 0;
     const { response, metadata } = await chat.generateResponse(request.messages, {
       signal: options.signal,
       temperature,
       topP,
       ...(seed !== undefined && { seed }),
-      ...(maxTokens !== undefined && { maxTokens }),
+      maxTokens,
       ...(stop.length > 0 && { customStopTriggers: stop }),
       onTextChunk: options.onText,
       onToken: (tokens) => {
-        // Once only: a chat that outgrows the context is evaluated anew in between.
-        prompt ??= countPrompt();
+        if (completionTokens === 0) cachedTokens = attached.lastReuse?.reusedTokens ?? 0;
         completionTokens += tokens.length;
       },
     });
     const finish = metadata.stopReason === "maxTokens" ? "length" : "stop";
-    prompt ??= countPrompt();
-    return { text: response, finish, ...prompt, completionTokens };
+    return { text: response, finish, promptTokens, cachedTokens, completionTokens };
+  }
+
+  /**
+   * Tokens that an answer may have before the runtime would drop the beginning of the chat.
+   *
+   * @throws ChatProblem 400 when there is no room for one
+   */
+  #roomBehind(promptTokens: number): number {
+    const { contextSize } = this.#inference.context;
+    const room = contextSize - 1 - promptTokens;
+    if (room >= 1) return room;
+    throw new ChatProblem(
+      400,
+      `the chat has ${promptTokens} tokens; with an answer at most ${contextSize} fit (--context-size)`,
+      { param: "messages", code: "context_length_exceeded" },
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

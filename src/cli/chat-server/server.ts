@@ -113,14 +113,17 @@ export class ChatServer {
         code: "model_not_found",
       });
     const reply = new Reply(model);
-    const outcome = await this.#turns.take(signal, (slot) => {
-      const onText = request.stream
-        ? (text: string) => event(response, reply.piece({ content: text }))
-        : () => {};
-      if (request.stream) beginStream(response, reply);
-      return engine.answer(request, slot, { signal, onText });
-    });
+    // An answer that fails before it says anything is still an error with its status.
+    const onText = (text: string): void => {
+      if (!request.stream) return;
+      if (!response.headersSent) beginStream(response, reply);
+      event(response, reply.piece({ content: text }));
+    };
+    const outcome = await this.#turns.take(signal, (slot) =>
+      engine.answer(request, slot, { signal, onText }),
+    );
     if (!request.stream) return send(response, 200, reply.completion(outcome));
+    if (!response.headersSent) beginStream(response, reply);
     event(response, reply.end(outcome));
     if (request.streamUsage) event(response, reply.usage(outcome));
     response.end("data: [DONE]\n\n");

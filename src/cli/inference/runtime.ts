@@ -10,7 +10,7 @@ export type ChatItem =
   | { readonly type: "system" | "user"; readonly text: string }
   | { readonly type: "model"; readonly response: readonly string[] };
 
-export interface Sampling {
+interface Sampling {
   /** 0, the default, always takes the likeliest token. */
   readonly temperature?: number;
   readonly topP?: number;
@@ -18,7 +18,6 @@ export interface Sampling {
 }
 
 export interface Sequence extends LlamaSequenceLike {
-  readonly tokenMeter: { getState(): { usedInputTokens: number; usedOutputTokens: number } };
   evaluate(tokens: readonly number[], options?: Sampling): AsyncGenerator<number, void>;
   dispose(): Promise<void>;
 }
@@ -43,12 +42,12 @@ interface ChatWrapper {
   };
 }
 
-export interface ChatAnswer {
+interface ChatAnswer {
   readonly response: string;
   readonly metadata: { readonly stopReason: string };
 }
 
-export interface ChatOptions extends Sampling {
+interface ChatOptions extends Sampling {
   readonly signal?: AbortSignal;
   readonly stopOnAbortSignal?: boolean;
   readonly maxTokens?: number;
@@ -135,7 +134,8 @@ export class Inference implements AsyncDisposable {
 
   /** A chat up to where the model begins to answer, as the model's own template puts it. */
   tokensOf(chat: readonly ChatItem[]): number[] {
-    const chatHistory: ChatItem[] = [...chat, { type: "model", response: [] }];
+    const answer: ChatItem = { type: "model", response: [] };
+    const chatHistory = chat.at(-1)?.type === "model" ? chat : [...chat, answer];
     return this.#wrapper
       .generateContextState({ chatHistory })
       .contextText.tokenize(this.model.tokenizer);

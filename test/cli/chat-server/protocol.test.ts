@@ -181,15 +181,24 @@ describe("errors have OpenAI's shape", () => {
   });
 
   test("for an engine that fails, without its words", async () => {
-    const engine = new FakeEngine(() => Promise.reject(new Error("/secret/path")));
-    const server = await listen(engine);
-    const response = await ask(server, hi);
-    expect(response.status).toBe(500);
-    expect(await response.json()).toMatchObject({
-      error: { type: "server_error", message: "the answer could not be made" },
+    const engine = new FakeEngine(async ({ messages }, { onText }) => {
+      if (messages.length > 1) onText("Well");
+      throw new Error("/secret/path");
     });
-    const events = await eventsOf(await ask(server, { ...hi, stream: true }));
-    expect(events.at(-1)).toMatchObject({ error: { type: "server_error" } });
+    const server = await listen(engine);
+    const error = { type: "server_error", message: "the answer could not be made" };
+    for (const stream of [false, true]) {
+      const response = await ask(server, { ...hi, stream });
+      expect(response.status).toBe(500);
+      expect(await response.json()).toMatchObject({ error });
+    }
+    const begun = await ask(server, { messages: [...hi.messages, ...hi.messages], stream: true });
+    expect(begun.status).toBe(200);
+    expect(await eventsOf(begun)).toMatchObject([
+      { choices: [{ delta: { role: "assistant" } }] },
+      { choices: [{ delta: { content: "Well" } }] },
+      { error },
+    ]);
   });
 
   test("for a wrong key", async () => {

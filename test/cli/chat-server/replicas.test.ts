@@ -80,3 +80,17 @@ test("another question shares what stands before it; a stream tells the same", a
   });
   expect(text.join("")).not.toBe("");
 });
+
+test("a chat that does not fit is an error that says so; an answer ends where the context does", async () => {
+  const long = await chat(one, "word ".repeat(600));
+  expect(long.status).toBe(400);
+  expect(await long.json()).toMatchObject({ error: { code: "context_length_exceeded" } });
+  const nearlyFull = await chat(one, "word ".repeat(440), { max_tokens: 500 });
+  const { choices, usage } = (await nearlyFull.json()) as {
+    choices: { finish_reason: string }[];
+    usage: { prompt_tokens: number; total_tokens: number };
+  };
+  expect(usage.prompt_tokens).toBeGreaterThan(450);
+  expect(usage.total_tokens).toBeLessThanOrEqual(511);
+  expect(["length", "stop"]).toContain(choices[0].finish_reason);
+});
