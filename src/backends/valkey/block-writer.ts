@@ -17,6 +17,14 @@ export interface BlockWriterOptions {
   readonly maxBlockBytes: number;
   /** For entries that name none. */
   readonly ttlMs: number | undefined;
+  /** Bytes of one call that wait or are sent at a time, so that a long batch is no flood to drop from. */
+  readonly mostUnderWay: number;
+}
+
+function bytesOf({ value }: PutEntry): number {
+  return value instanceof Uint8Array
+    ? value.length
+    : value.reduce((sum, part) => sum + part.length, 0);
 }
 
 /** Writes blocks; what cannot be kept is rejected with its reason, and counted. */
@@ -42,28 +50,50 @@ export class BlockWriter {
     const last = new Map<string, number>();
     for (const [index, id] of ids.entries())
       if (!last.has(id) || entries[index].ifAbsent !== true) last.set(id, index);
-    const outcomes = new Map<number, Promise<PutOutcome>>();
-    for (const index of last.values())
-      outcomes.set(index, this.#write(blocks[index], entries[index], call));
-    return Promise.all(
-      ids.map(async (id, index) => {
-        const written = last.get(id)!;
-        const outcome = await outcomes.get(written)!;
-        return index > written && outcome.status === "stored" ? exists : outcome;
-      }),
-    );
+    const outcomes = new Map<number, PutOutcome>();
+    let failure: { readonly error: unknown } | undefined;
+    let bytesUnderWay = 0;
+    let oneIsDone: (() => void) | undefined;
+    const write = async (index: number, bytes: number): Promise<void> => {
+      try {
+        outcomes.set(index, await this.#write(blocks[index], entries[index], call));
+      } catch (error) {
+        failure ??= { error };
+      }
+      bytesUnderWay -= bytes;
+      oneIsDone?.();
+    };
+    const writes: Promise<void>[] = [];
+    for (const index of last.values()) {
+      const bytes = bytesOf(entries[index]);
+      while (bytesUnderWay > 0 && bytesUnderWay + bytes > this.#options.mostUnderWay)
+        await new Promise<void>((resolve) => (oneIsDone = resolve));
+      bytesUnderWay += bytes;
+      writes.push(write(index, bytes));
+    }
+    await Promise.all(writes);
+    if (failure !== undefined) throw failure.error;
+    return ids.map((id, index) => {
+      const written = last.get(id)!;
+      const outcome = outcomes.get(written)!;
+      return index > written && outcome.status === "stored" ? exists : outcome;
+    });
   }
 
   async #write(block: BlockKey, entry: PutEntry, call: Call): Promise<PutOutcome> {
     const counters = this.#counters;
     const { value, ttlMs = this.#options.ttlMs, ifAbsent = false } = entry;
     const parts: readonly Uint8Array[] = value instanceof Uint8Array ? [value] : value;
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    const bytes = bytesOf(entry);
     if (bytes > this.#options.maxBlockBytes) {
       counters.rejected++;
       return rejected("too-large");
     }
     try {
+      if (performance.now() >= call.due)
+        throw new KeepwarmError("TIMEOUT", "a long batch was not written in time", {
+          remedy: "Write fewer blocks at a time, or allow more time with a longer deadline.",
+        });
       const write = { ...block, parts, bytes, ttlMs, ifAbsent };
       if ((await this.#layout.write(write, call)) === "exists") return exists;
       counters.stored++;

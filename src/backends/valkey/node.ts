@@ -97,7 +97,9 @@ export class ValkeyNode {
     make: (connection: RespConnection, deadlineMs: number) => Promise<T>,
   ): Promise<T> {
     return this.#submit(this.#values, call, async (connection, leftMs) => {
-      if (leftMs < Math.min(this.#typicalMs, this.#settings.deadlineMs / 4)) throw this.#tooLate();
+      const late = performance.now() >= call.due;
+      if (late || leftMs < Math.min(this.#typicalMs, this.#settings.deadlineMs / 4))
+        throw this.#tooLate();
       const began = performance.now();
       const result = await make(connection, leftMs);
       const tookMs = performance.now() - began;

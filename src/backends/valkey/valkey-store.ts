@@ -93,6 +93,7 @@ export class ValkeyStore implements BlockStore {
     this.#writer = new BlockWriter(this.#layout, this.#counters, {
       maxBlockBytes,
       ttlMs: settings.ttlMs,
+      mostUnderWay: settings.queueBytes / 2,
     });
     this.capabilities = Object.freeze({
       persistent: true,

@@ -6,10 +6,11 @@ import { parseConfig } from "../../../src/config/load.ts";
 import { startServer } from "../../../src/config/server.ts";
 import { startRedisServer } from "../../../src/testing/servers/redis-server.ts";
 import type { RunningServer } from "../../../src/testing/servers/running-server.ts";
+import { TcpProxy } from "../../../src/testing/tcp-proxy.ts";
 import { replyText } from "../../../src/wire/resp/reply.ts";
 import { ReplyDecoder } from "../../../src/wire/resp/reply-decoder.ts";
 import { makeCertificates } from "../../support/certificates.ts";
-import { getAll, makeBlocks, openStore, putAll } from "./support.ts";
+import { getAll, makeBlocks, openStore, putAll, timed } from "./support.ts";
 
 let server: RunningServer;
 beforeAll(async () => {
@@ -94,6 +95,30 @@ test("of a batch too long for the server the rest is kept", async () => {
     { key: "huge", value: [part, part] },
   ]);
   expect(outcomes).toEqual([{ status: "stored" }, { status: "rejected", reason: "too-large" }]);
+});
+
+test("a batch of more than may wait is written all the same, in time or not at all", async () => {
+  const store = openStore({ url: server.url, prefix: "long:", queueBytes: 4_000_000 });
+  const blocks = makeBlocks(40, 500_000);
+  expect(await putAll(store, blocks)).toBe(40);
+  expect(store.stats().servers[0].dropped).toBe(0);
+  expect(await getAll(store, blocks)).toBe(40);
+  const proxy = await TcpProxy.start(server);
+  onTestFinished(() => proxy.close());
+  proxy.behaviour = { bytesPerSecond: 2_000_000 };
+  const slow = openStore({
+    url: `redis://127.0.0.1:${proxy.port}`,
+    prefix: "late:",
+    queueBytes: 4_000_000,
+    deadlineMs: 600,
+  });
+  const entries = [...blocks].map(([key, value]) => ({ key, value, ifAbsent: true }));
+  const { ms, result } = await timed(slow.put(entries));
+  expect(ms).toBeLessThan(600 + 100);
+  const stored = result.filter(({ status }) => status === "stored").length;
+  expect(stored).toBeGreaterThan(0);
+  expect(stored).toBeLessThan(40);
+  expect(slow.stats()).toMatchObject({ stored, rejected: 40 - stored, failedWrites: 40 - stored });
 });
 
 test("of one key twice in a batch the put that leaves it alone does so", async () => {
