@@ -14,6 +14,7 @@ import { hashOfJson, modelHash } from "./model-identity.ts";
 import { probeShape } from "./probe.ts";
 import { RecentPrompts } from "./recent-prompts.ts";
 import { checkScratchFolder } from "./scratch.ts";
+import { ScratchPool } from "./scratch-pool.ts";
 import { SequenceCache } from "./sequence-cache.ts";
 import type {
   AttachedSequence,
@@ -47,6 +48,7 @@ export class LlamaKvCache implements AsyncDisposable {
   readonly #options: LlamaKvCacheOptions;
   readonly #logger: Logger;
   readonly #budget: Budget;
+  readonly #scratch: ScratchPool;
   readonly #recent = new RecentPrompts();
   readonly #engines = new Map<string, Promise<KvEngine>>();
   readonly #attached = new Map<LlamaSequenceLike, Promise<Attachment<LlamaSequenceLike>>>();
@@ -64,6 +66,7 @@ export class LlamaKvCache implements AsyncDisposable {
     this.modelHash = hash;
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
+    this.#scratch = new ScratchPool(options.scratchFolder);
     this.#budget = new Budget(options.budgetBytes ?? defaultBudgetBytes);
   }
 
@@ -110,6 +113,7 @@ export class LlamaKvCache implements AsyncDisposable {
     await this.settled();
     for (const attached of this.#attached.values()) (await attached).detach();
     for (const engine of this.#engines.values()) await (await engine).close();
+    await this.#scratch.close();
     if (typeof this.#options.store === "string") await this.blocks.close();
   }
 
@@ -139,6 +143,7 @@ export class LlamaKvCache implements AsyncDisposable {
       engine: await engine,
       budget: this.#budget,
       recent: this.#recent,
+      scratch: this.#scratch,
       scratchFolder,
       minGainTokens,
       storeGenerated,

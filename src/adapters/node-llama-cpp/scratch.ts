@@ -14,6 +14,8 @@ export interface ScratchFile extends AsyncDisposable {
   /** What a runtime in this process can open, more than once. */
   readonly path: string;
   readonly handle: FileHandle;
+  /** Whether it can be as long as that. */
+  hasRoomFor(bytes: number): Promise<boolean>;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function makeScratchFile(
     return {
       path: nameless ? unnamed : path,
       handle,
+      hasRoomFor: async (length) => parent !== memoryFolder || hasRoom(memoryFolder, length),
       [Symbol.asyncDispose]: async () => {
         await handle.close();
         await remove();

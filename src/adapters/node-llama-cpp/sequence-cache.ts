@@ -7,6 +7,7 @@ import type { Budget } from "./budget.ts";
 import type { RecentPrompts } from "./recent-prompts.ts";
 import { reuseReport } from "./reuse-report.ts";
 import { makeScratchFile, type ScratchFile } from "./scratch.ts";
+import type { ScratchPool } from "./scratch-pool.ts";
 import { StateRows, writeState } from "./state-file.ts";
 import { type StateShape, stateBytes } from "./state-shape.ts";
 import { Trust } from "./trust.ts";
@@ -17,6 +18,7 @@ export interface SequenceSettings {
   readonly engine: KvEngine;
   readonly budget: Budget;
   readonly recent: RecentPrompts;
+  readonly scratch: ScratchPool;
   readonly scratchFolder: string | undefined;
   readonly minGainTokens: number;
   readonly storeGenerated: boolean;
@@ -195,7 +197,7 @@ export class SequenceCache {
     const began = performance.now();
     const bytes = stateBytes(this.#shape, tokens.length);
     try {
-      await using file = await makeScratchFile(this.#settings.scratchFolder, bytes);
+      await using file = await this.#settings.scratch.take(bytes);
       await writeState(file.handle, this.#shape, tokens, chunks);
       const assembled = performance.now();
       await this.#own.loadStateFromFile(file.path, { acceptRisk: true });

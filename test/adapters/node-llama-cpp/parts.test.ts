@@ -5,7 +5,8 @@ import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { Budget } from "../../../src/adapters/node-llama-cpp/budget.ts";
 import { hashOfJson, modelHash } from "../../../src/adapters/node-llama-cpp/model-identity.ts";
 import { RecentPrompts } from "../../../src/adapters/node-llama-cpp/recent-prompts.ts";
-import { makeScratchFile } from "../../../src/adapters/node-llama-cpp/scratch.ts";
+import { makeScratchFile, type ScratchFile } from "../../../src/adapters/node-llama-cpp/scratch.ts";
+import { ScratchPool } from "../../../src/adapters/node-llama-cpp/scratch-pool.ts";
 import { Trust } from "../../../src/adapters/node-llama-cpp/trust.ts";
 
 let folder: string;
@@ -82,8 +83,46 @@ test("a scratch file is the user's own, in the folder that was named, and gone",
   await expect(makeScratchFile(join(folder, "nowhere"), 0)).rejects.toThrow();
 });
 
+test("a file is used again for the next state, however long that is", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const pool = new ScratchPool(folder);
+  const first = await pool.take(1000);
+  const other = await pool.take(10);
+  expect([await sizeOf(first), await sizeOf(other)]).toEqual([1000, 10]);
+  await first[Symbol.asyncDispose]();
+  await other[Symbol.asyncDispose]();
+  const again = await pool.take(50);
+  expect(again.path).toBe(first.path);
+  expect(await sizeOf(again)).toBe(50);
+  await again[Symbol.asyncDispose]();
+  vi.advanceTimersByTime(10_000);
+  await expect
+    .poll(() =>
+      stat(again.path).then(
+        () => "there",
+        () => "gone",
+      ),
+    )
+    .toBe("gone");
+  const last = await pool.take(20);
+  await last[Symbol.asyncDispose]();
+  expect(await sizeOf(last)).toBe(20);
+  await pool.close();
+  await expect(stat(last.path)).rejects.toThrow();
+  const late = await pool.take(5);
+  await late[Symbol.asyncDispose]();
+  await expect(stat(late.path)).rejects.toThrow();
+  const left = (await readdir(folder)).filter((name) => name.startsWith("keepwarm-state"));
+  expect(left).toEqual([]);
+});
+
 test("what does not fit into memory goes to the disk", async () => {
   await using file = await makeScratchFile(undefined, Number.MAX_SAFE_INTEGER);
   await file.handle.write(Buffer.from("state"));
   expect((await stat(file.path)).size).toBe(5);
 });
+
+async function sizeOf({ path }: ScratchFile): Promise<number> {
+  return (await stat(path)).size;
+}

@@ -96,7 +96,7 @@ describe("a state that is not as known", () => {
   async function written(): Promise<Buffer> {
     await using file = await makeScratchFile(tmpdir(), 0);
     await writeState(file.handle, known, tokens, chunksOf(known, 3, 3));
-    return readFile(file.path);
+    return await readFile(file.path);
   }
 
   const head = stateHead(known, tokens).length;
