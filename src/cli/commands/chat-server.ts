@@ -64,6 +64,8 @@ async function run(context: VerbContext, flags: ChatServerFlags): Promise<ExitCo
   const { chooseModel } = await import("../inference/obtain-model.ts");
   const { LlamaEngine } = await import("../chat-server/llama-engine.ts");
   const { ChatServer } = await import("../chat-server/server.ts");
+  const { checkStoreUrl, shownUrl } = await import("../inference/store-url.ts");
+  checkStoreUrl(flags.store);
   const model = await chooseModel(context, flags);
   const runtime = await obtainLlamaRuntime({ onProgress: (line) => out.note(line) });
   const store = flags.store ?? new RamStore({ capacityBytes: ramBytes });
@@ -90,7 +92,7 @@ async function run(context: VerbContext, flags: ChatServerFlags): Promise<ExitCo
     [
       `chat     ${server.url}/v1/chat/completions`,
       `model    ${name}`,
-      `store    ${flags.store === undefined ? "memory of this process" : new URL(flags.store).host}`,
+      `store    ${flags.store === undefined ? "memory of this process" : shownUrl(flags.store)}`,
       out.paint("green", "ready"),
     ].join("\n"),
   );

@@ -6,6 +6,7 @@ import { obtainLlamaRuntime } from "../../models/llama-runtime.ts";
 import { keyBytes } from "../../store/key-bytes.ts";
 import { formatBytes, formatCount } from "../../util/units.ts";
 import { chooseModel } from "../inference/obtain-model.ts";
+import { checkStoreUrl, kindOfUrl, shownUrl } from "../inference/store-url.ts";
 import type { VerbContext } from "../verb.ts";
 import { type Answer, Asker, type AskerOptions } from "./asker.ts";
 import { type Bar, drawBars, formatMs } from "./chart.ts";
@@ -37,6 +38,7 @@ const ttlMs = 10 * 60_000;
 export async function runDemo(context: VerbContext, settings: DemoSettings): Promise<DemoResult> {
   const { io, out } = context;
   const say = (line: string): void => (out.json ? out.note(line) : out.text(line));
+  checkStoreUrl(settings.url);
   const model = await chooseModel(context, settings);
   const runtime = await obtainLlamaRuntime({ onProgress: (line) => out.note(line) });
   const ssd = settings.ssd === undefined ? undefined : resolve(io.cwd, settings.ssd);
@@ -136,14 +138,14 @@ async function ask(
 const tokensOfChunk = 32;
 
 function describeStore({ url, ssd }: DemoSettings, scratch: string | undefined): string {
-  if (url !== undefined) return `${new URL(url).protocol}//${new URL(url).host}`;
+  if (url !== undefined) return shownUrl(url);
   return ssd === undefined ? "memory of process A, served to B on loopback" : String(scratch);
 }
 
 /** The tier as people call it who see the store from outside. */
 function tierOf({ url, ssd }: DemoSettings, { reuse }: Answer): string | undefined {
   if (reuse?.tier !== "valkey") return reuse?.tier;
-  if (url !== undefined) return new URL(url).protocol.replace(/s?:$/, "");
+  if (url !== undefined) return kindOfUrl(url);
   return ssd === undefined ? "process A" : reuse.tier;
 }
 

@@ -4,6 +4,7 @@ import { sideBySide } from "../../../src/cli/demo/side-by-side.ts";
 import { damage, recordKeys } from "../../../src/cli/demo/store.ts";
 import { drawSvg } from "../../../src/cli/demo/svg.ts";
 import { encodeHeader, tensorBytes } from "../../../src/cli/inference/gguf.ts";
+import { kindOfUrl, shownUrl } from "../../../src/cli/inference/store-url.ts";
 import { RamStore } from "../../../src/tiers/ram-store.ts";
 
 const bars = [
@@ -45,6 +46,16 @@ test("keys are recorded as they are stored, and a flipped bit stays in its block
   a?.release();
   b?.release();
   await store.close();
+});
+
+test.each([
+  ["redis://user:secret@host:1/2?x=y", "redis", "redis://host:1/2"],
+  ["rediss://host", "redis", "rediss://host"],
+  ["valkeys-cluster://a:1,b:2", "valkey", "valkeys-cluster://a:1,b:2"],
+  ["unix:///run/x.sock", "unix", "unix:///run/x.sock"],
+])("%s is shown without secrets, as a kind of server", (url, kind, shown) => {
+  expect(kindOfUrl(url)).toBe(kind);
+  expect(shownUrl(url)).toBe(shown);
 });
 
 test("the header of a GGUF file says what is in it, and where", () => {
