@@ -3,7 +3,7 @@ import { install, obtain, type ObtainOptions } from "./obtain.ts";
 
 const version = "3.22.1";
 const runtime = `node-llama-cpp@${version}`;
-const binary = `@node-llama-cpp/${process.platform}-${process.arch}@${version}`;
+const binary = `@node-llama-cpp/${buildFor(process.platform, process.arch)}@${version}`;
 
 /**
  * The file to import node-llama-cpp from: the one that this program can import anyway, else one in the user's
@@ -33,4 +33,10 @@ function obtainOwnRuntime({ onProgress }: ObtainOptions): Promise<string> {
       await install(title, "npm", args, `It takes npm, for ${runtime}.`);
     },
   });
+}
+
+/** The build that needs no further library. */
+function buildFor(platform: string, arch: string): string {
+  if (platform === "darwin") return arch === "arm64" ? "mac-arm64-metal" : `mac-${arch}`;
+  return platform === "win32" ? `win-${arch}` : `${platform}-${arch}`;
 }

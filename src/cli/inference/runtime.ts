@@ -90,7 +90,10 @@ export interface InferenceOptions {
   readonly threads?: number | undefined;
 }
 
-/** A model in node-llama-cpp, with one context, on the processor. */
+/** On Macs of today the runtime has only a build that computes on their GPU. */
+const gpu = process.platform === "darwin" && process.arch === "arm64" ? "metal" : false;
+
+/** A model in node-llama-cpp, with one context; on the processor where there is a build for it. */
 export class Inference implements AsyncDisposable {
   readonly module: NodeLlamaCpp;
   readonly model: Model;
@@ -110,7 +113,7 @@ export class Inference implements AsyncDisposable {
   static async open(options: InferenceOptions): Promise<Inference> {
     const { runtime, modelPath, contextSize, sequences = 1 } = options;
     const module = (await import(pathToFileURL(runtime).href)) as NodeLlamaCpp;
-    const llama = await module.getLlama({ gpu: false, build: "never", logLevel: "error" });
+    const llama = await module.getLlama({ gpu, build: "never", logLevel: "error" });
     const { cpuMathCores } = llama;
     const threads =
       options.threads ?? Math.max(1, Math.min(cpuMathCores, availableParallelism() - 1));
