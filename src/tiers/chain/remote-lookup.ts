@@ -7,6 +7,8 @@ interface Question {
   readonly key: Buffer;
   readonly keyspace: number;
   readonly waiting: Bringing[];
+  /** The key was written or removed since: what is being read of it is of no use. */
+  isOutdated: boolean;
 }
 
 /** Publishes what came from a remote store; answers the slot, or 0 when it is not wanted any more. */
@@ -47,6 +49,23 @@ export class RemoteLookup {
     if (this.#newPresences.push(question) === 1) queueMicrotask(() => void this.#find());
   }
 
+  /** The key has another value now, or none: what is on its way is not to be found any more. */
+  outdate(key: Uint8Array, keyspace: number): void {
+    if (this.#values.size + this.#presences.size === 0) return;
+    const id = lookupId(key, 0, key.length, keyspace);
+    for (const questions of [this.#values, this.#presences]) {
+      const question = questions.get(id);
+      if (question !== undefined) question.isOutdated = true;
+    }
+  }
+
+  /** The same for all keys, or those of one keyspace. */
+  outdateAll(keyspace?: number): void {
+    for (const questions of [this.#values, this.#presences])
+      for (const question of questions.values())
+        if (keyspace === undefined || question.keyspace === keyspace) question.isOutdated = true;
+  }
+
   async #fetch(): Promise<void> {
     const asked = this.#newValues;
     this.#newValues = [];
@@ -65,7 +84,10 @@ export class RemoteLookup {
       for (const [index, question] of missing.entries()) {
         const value = fetched[index];
         if (value === undefined) still.push(question);
-        else this.#arrive(question, this.#land(question.key, keyspace, value));
+        else if (question.isOutdated) {
+          this.#ram.cancel(value.slot);
+          this.#arrive(question, 0);
+        } else this.#arrive(question, this.#land(question.key, keyspace, value));
       }
       missing = still;
     }
@@ -97,7 +119,8 @@ export class RemoteLookup {
         if (present[index]) {
           this.#presences.delete(question.id);
           for (const bringing of question.waiting)
-            bringing.foundElsewhere(question.id, remote.store.name);
+            if (question.isOutdated) bringing.arrive(0);
+            else bringing.foundElsewhere(question.id, remote.store.name);
         }
       missing = missing.filter((_, index) => !present[index]);
     }
@@ -132,6 +155,7 @@ function ask(
     key: Buffer.from(key.subarray(start, end)),
     keyspace,
     waiting: [bringing],
+    isOutdated: false,
   };
   questions.set(id, question);
   return { question, isNew: true };

@@ -34,6 +34,7 @@ export interface Fetched {
 }
 
 interface Write {
+  /** {@link idOf} the key. */
   readonly id: string;
   readonly key: Buffer;
   readonly keyspace: number;
@@ -54,7 +55,7 @@ export class Remote {
   readonly #writesAtOnce: number;
   /** By keyspace and key, oldest first; a key that is being written waits for its turn. */
   readonly #queue = new Map<string, Write>();
-  readonly #writing = new Set<string>();
+  readonly #writing = new Map<string, Write>();
   readonly #idle: (() => void)[] = [];
   #queuedBytes = 0;
   #queuedDeletions = 0;
@@ -108,6 +109,45 @@ export class Remote {
 
   /** Values of the keys in new slots, at the index of their key. Never rejects. */
   async read(keys: readonly Buffer[], keyspace: number): Promise<(Fetched | undefined)[]> {
+    const writes = this.#writesOf(keys, keyspace);
+    const asked = keys.filter((_, index) => writes[index] === undefined);
+    const read = asked.length === 0 ? [] : await this.#ask(asked, keyspace);
+    return writes.map((write) => {
+      const fetched = write === undefined ? read.shift() : this.#copyOf(write);
+      if (fetched === undefined) this.misses++;
+      else {
+        this.hits++;
+        this.hitBytes += this.#ram.slots.length(fetched.slot);
+      }
+      return fetched;
+    });
+  }
+
+  /** Which of the keys the store has. Never rejects. */
+  async has(keys: readonly Buffer[], keyspace: number): Promise<boolean[]> {
+    const writes = this.#writesOf(keys, keyspace);
+    const present = await this.store.has(keys, { keyspace }).catch(() => keys.map(() => false));
+    return writes.map((write, index) => (write === undefined ? present[index] : write.slot !== 0));
+  }
+
+  /** Of each key, what is still to be written: newer than what the store has. */
+  #writesOf(keys: readonly Buffer[], keyspace: number): (Write | undefined)[] {
+    if (this.queuedItems === 0) return keys.map(() => undefined);
+    return keys.map((key) => {
+      const id = idOf(key, keyspace);
+      return this.#queue.get(id) ?? this.#writing.get(id);
+    });
+  }
+
+  #copyOf({ slot, key, expiresAt }: Write): Fetched | undefined {
+    const { slots } = this.#ram;
+    const copy = slot === 0 ? 0 : this.#ram.reserve(slots.length(slot), key.length);
+    if (copy <= 0) return undefined;
+    slots.value(slot).copy(slots.value(copy));
+    return { slot: copy, expiresAt };
+  }
+
+  async #ask(keys: readonly Buffer[], keyspace: number): Promise<(Fetched | undefined)[]> {
     const slots = keys.map(() => 0);
     const found = await this.#readInto(keys, keyspace, slots).catch(() => []);
     return keys.map((_, index) => {
@@ -115,19 +155,11 @@ export class Remote {
       const block = found[index];
       if (block === undefined || slot === 0) {
         if (slot !== 0) this.#ram.cancel(slot);
-        this.misses++;
         return undefined;
       }
-      this.hits++;
-      this.hitBytes += block.bytes;
       const { ttlMs } = block;
       return { slot, expiresAt: ttlMs === undefined ? 0 : this.#ram.now() + ttlMs };
     });
-  }
-
-  /** Which of the keys the store has. Never rejects. */
-  async has(keys: readonly Buffer[], keyspace: number): Promise<boolean[]> {
-    return this.store.has(keys, { keyspace }).catch(() => keys.map(() => false));
   }
 
   /** Resolves when nothing waits to be written any more. */
@@ -164,7 +196,7 @@ export class Remote {
   }
 
   #add(fields: Omit<Write, "id">): void {
-    const id = `${fields.keyspace} ${fields.key.toString("latin1")}`;
+    const id = idOf(fields.key, fields.keyspace);
     const before = this.#queue.get(id);
     if (before !== undefined) {
       this.#take(before);
@@ -201,7 +233,7 @@ export class Remote {
       const [first] = batch;
       if (first !== undefined && (write.slot !== 0 || write.keyspace !== first.keyspace)) break;
       this.#take(write);
-      this.#writing.add(write.id);
+      this.#writing.set(write.id, write);
       batch.push(write);
       if (write.slot !== 0 || batch.length === DELETIONS_AT_ONCE) break;
     }
@@ -252,4 +284,8 @@ export class Remote {
     this.#queuedBytes -= this.#ram.slots.length(slot);
     this.#ram.slots.release(slot);
   }
+}
+
+function idOf(key: Buffer, keyspace: number): string {
+  return `${keyspace} ${key.toString("latin1")}`;
 }

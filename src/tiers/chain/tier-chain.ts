@@ -158,7 +158,7 @@ export class TierChain extends Places implements RamObserver {
     const other = partnerKey(key, start, end);
     for (const each of [key.subarray(start, end), other]) {
       if (each === undefined) continue;
-      this.#aside?.forget(each, keyspace);
+      this.#outdate(each, keyspace);
       for (const remote of this.remotes) remote.delete(each, keyspace);
     }
   }
@@ -168,6 +168,7 @@ export class TierChain extends Places implements RamObserver {
     this.#clearing = true;
     this.lower?.clear(keyspace);
     this.#aside?.clear(keyspace);
+    this.#lookup?.outdateAll(keyspace);
     this.ram.clear(keyspace);
     this.#clearing = false;
   }
@@ -270,7 +271,7 @@ export class TierChain extends Places implements RamObserver {
       const { slots, entries } = this.ram;
       const key = slots.key(entries.slot(entry));
       const keyspace = entries.keyspace(entry);
-      this.#aside?.forget(key, keyspace);
+      this.#outdate(key, keyspace);
       for (const remote of this.remotes) remote.delete(key, keyspace);
     }
     this.#row(entry, (row) => {
@@ -304,9 +305,16 @@ export class TierChain extends Places implements RamObserver {
     ram.departures.record(key, 0, key.length, keyspace, lower!.name, "removed", idleMs);
   }
 
+  /** What lies aside, or is on its way from elsewhere, is not the key's value any more. */
+  #outdate(key: Uint8Array, keyspace: number): void {
+    this.#aside?.forget(key, keyspace);
+    this.#lookup?.outdate(key, keyspace);
+  }
+
   #writeRemote(entry: number): void {
+    if (this.#lookup === undefined) return;
     const { entries, slots } = this.ram;
-    this.#aside?.forget(slots.key(entries.slot(entry)), entries.keyspace(entry));
+    this.#outdate(slots.key(entries.slot(entry)), entries.keyspace(entry));
     for (const remote of this.remotes)
       remote.write(entries.slot(entry), entries.keyspace(entry), entries.expiresAt(entry));
   }
