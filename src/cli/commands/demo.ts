@@ -22,7 +22,7 @@ export const define: DefineVerb = (command, bind) => {
       .option("--random-weights", "a model of noise, as when no real one can be had")
       .option("--url <url>", "the store to use (default: memory of the first process)")
       .option("--ssd <folder>", "a folder on the disk to store in")
-      .option("--tokens <n>", "tokens of a prompt, at most", "2000")
+      .option("--tokens <n>", "tokens of a prompt, at most; the document has little more", "2000")
       .option("--threads <n>", "threads that compute (default: one less than cores)")
       .option("--svg <file>", "write the chart as a picture")
       .option("--damage", "also flip a bit of a stored block, and see that it is noticed"),

@@ -31,6 +31,8 @@ export interface DemoSettings {
 
 /** Room for the answer, and for questions that are longer than the first. */
 const spareTokens = 256;
+/** Tokens beyond which a context takes memory for nothing: the document has no more. */
+const mostTokens = 10_000;
 /** What is left on a server that others use goes by itself. */
 const ttlMs = 10 * 60_000;
 
@@ -48,7 +50,7 @@ export async function runDemo(context: VerbContext, settings: DemoSettings): Pro
     const shared = {
       runtime,
       modelPath: model.path,
-      contextSize: settings.tokens + spareTokens,
+      contextSize: Math.min(settings.tokens, mostTokens) + spareTokens,
       threads: settings.threads,
       salt: randomBytes(16).toString("hex"),
       ttlMs: settings.url === undefined ? undefined : ttlMs,
