@@ -53,13 +53,16 @@ export class Fetch {
 
   #take(chunk: FoundChunk, block: Block | undefined): void {
     if (this.reason === undefined) this.reason = this.#use(chunk, block);
+    // Where one is damaged more may be: those in hand are found out at once.
+    else if (block !== undefined && valueOf(chunk, block) === undefined)
+      this.damaged.push(chunk.key);
     if (this.reason !== undefined) block?.release();
   }
 
   #use(chunk: FoundChunk, block: Block | undefined): MissReason | undefined {
-    const { key, start, end, digest } = chunk;
+    const { key, start, end } = chunk;
     if (block === undefined) return "absent";
-    const value = openFrame({ kind: "chunk", digest, tokens: end - start }, block.bytes);
+    const value = valueOf(chunk, block);
     if (value === undefined) {
       this.damaged.push(key);
       return "damaged";
@@ -84,4 +87,8 @@ export class Fetch {
 /** Gives back what came too late. */
 export function releaseAll(blocks: readonly (Block | undefined)[]): void {
   for (const block of blocks) block?.release();
+}
+
+function valueOf({ start, end, digest }: FoundChunk, { bytes }: Block): Uint8Array | undefined {
+  return openFrame({ kind: "chunk", digest, tokens: end - start }, bytes);
 }

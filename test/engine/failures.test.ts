@@ -67,6 +67,24 @@ describe("a store that lies", () => {
     expect(await engine.lookup(prompt)).toMatchObject({ status: "HIT" });
   });
 
+  test("about several blocks is found out at once, so that one storing mends them all", async () => {
+    const store = ramStore();
+    const values = new Values();
+    const engine = await openEngine(store);
+    await engine.store(prompt, values.source(prompt));
+    for await (const { key } of store.scan()) {
+      const [block] = await store.get([key]);
+      const bytes = flipped(Uint8Array.from(block!.bytes), block!.bytes.length - 1);
+      block!.release();
+      await store.put([{ key, value: bytes }]);
+    }
+    using damaged = await engine.retrieve(prompt);
+    expect(damaged).toMatchObject({ status: "MISS", reason: "damaged" });
+    await engine.store(prompt, values.source(prompt));
+    using mended = await engine.retrieve(prompt);
+    expect(mended).toMatchObject({ status: "HIT", prefixTokens: prompt.length });
+  });
+
   test("about what it has gives fewer chunks", async () => {
     const inner = ramStore();
     const store = storeWith(inner, { match: async (keys: readonly Key[]) => keys.length });
