@@ -1,6 +1,6 @@
 import type { KeepReport, ReuseReport } from "../shared/report.ts";
 import { Evaluation } from "./evaluation.ts";
-import { reuseReport } from "./reuse-report.ts";
+import { reuseReport } from "../shared/reuse-report.ts";
 import { type OwnMethods, type RestoreOptions, SequenceCache } from "./sequence-cache.ts";
 import type { AttachedSequence, LlamaSequenceLike } from "./types.ts";
 

@@ -1,5 +1,5 @@
 import type { KvNamespace } from "../../engine/types.ts";
-import { hashOfJson } from "./model-identity.ts";
+import { hashOfJson } from "../shared/model-identity.ts";
 import type { StateShape } from "./state-shape.ts";
 import type { LlamaModelLike } from "./types.ts";
 

@@ -8,11 +8,12 @@ import {
   type Declined,
   ownMethodsOf,
 } from "./attached-sequence.ts";
-import { Budget } from "./budget.ts";
+import { Budget } from "../shared/budget.ts";
 import { namespaceOf } from "./kv-namespace.ts";
-import { hashOfJson, modelHash } from "./model-identity.ts";
+import { hashOfJson } from "../shared/model-identity.ts";
+import { modelHash } from "./model-hash.ts";
 import { probeShape } from "./probe.ts";
-import { RecentPrompts } from "./recent-prompts.ts";
+import { RecentPrompts } from "../shared/recent-prompts.ts";
 import { checkScratchFolder } from "./scratch.ts";
 import { ScratchPool } from "./scratch-pool.ts";
 import { SequenceCache } from "./sequence-cache.ts";

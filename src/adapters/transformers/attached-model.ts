@@ -1,4 +1,4 @@
-import { reuseReport } from "../node-llama-cpp/reuse-report.ts";
+import { reuseReport } from "../shared/reuse-report.ts";
 import type { KeepReport, ReuseReason, ReuseReport } from "../shared/report.ts";
 import type { PromptCache } from "./prompt-cache.ts";
 import { type GenerateOptions, onesMask, promptOf, sequenceOf } from "./prompt.ts";

@@ -1,7 +1,7 @@
 import { readFile, readdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { KeepwarmError } from "../../errors.ts";
-import { hashOfJson, modelHash } from "../node-llama-cpp/model-identity.ts";
+import { hashOfJson, modelFileHash } from "../shared/model-identity.ts";
 import type { TransformersLike } from "./types.ts";
 
 /** How transformers.js ends the names of files of its data types. */
@@ -30,7 +30,7 @@ export async function weightsHash(
       remedy: "Name the folder or file it was loaded from as model, or say which revision it is.",
     });
   const parts = [file, ...(await weightFiles(file))];
-  return hashOfJson(await Promise.all(parts.map((part) => modelHash(part))));
+  return hashOfJson(await Promise.all(parts.map((part) => modelFileHash(part, "ONNX"))));
 }
 
 async function findFile(env: object, model: string, name: string): Promise<string | undefined> {

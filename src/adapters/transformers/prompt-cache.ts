@@ -1,7 +1,7 @@
 import type { KvEngine } from "../../engine/kv-engine.ts";
-import type { Budget } from "../node-llama-cpp/budget.ts";
-import type { RecentPrompts } from "../node-llama-cpp/recent-prompts.ts";
-import { reuseReport } from "../node-llama-cpp/reuse-report.ts";
+import type { Budget } from "../shared/budget.ts";
+import type { RecentPrompts } from "../shared/recent-prompts.ts";
+import { reuseReport } from "../shared/reuse-report.ts";
 import type { KeepReport, ReuseReason, ReuseReport } from "../shared/report.ts";
 import { joinChunks, KvTensors } from "./chunk-layout.ts";
 import type { KvShape } from "./kv-shape.ts";

@@ -2,9 +2,7 @@ import { mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import { Budget } from "../../../src/adapters/node-llama-cpp/budget.ts";
-import { hashOfJson, modelHash } from "../../../src/adapters/node-llama-cpp/model-identity.ts";
-import { RecentPrompts } from "../../../src/adapters/node-llama-cpp/recent-prompts.ts";
+import { modelHash } from "../../../src/adapters/node-llama-cpp/model-hash.ts";
 import { makeScratchFile, type ScratchFile } from "../../../src/adapters/node-llama-cpp/scratch.ts";
 import { ScratchPool } from "../../../src/adapters/node-llama-cpp/scratch-pool.ts";
 import { Trust } from "../../../src/adapters/node-llama-cpp/trust.ts";
@@ -41,16 +39,6 @@ test("a model in several files has the hash of all", async () => {
   const hash = await modelHash(names[0]);
   await writeFile(names[1], "bc");
   expect(await modelHash(names[0])).not.toBe(hash);
-  expect(hashOfJson({ count: 1n })).not.toBe(hashOfJson({ count: 1 }));
-});
-
-test("prompts part where the nearest of the last ones parts from them", () => {
-  const recent = new RecentPrompts();
-  expect(recent.add([1, 2, 3, 4])).toBe(0);
-  expect(recent.add([1, 2, 9])).toBe(2);
-  expect(recent.add([1, 2, 3, 5])).toBe(3);
-  expect(recent.add([1, 2, 3, 4, 5])).toBe(4);
-  expect(recent.add([7])).toBe(0);
 });
 
 test("what is moved is not trusted, nor what comes behind it", () => {
@@ -63,13 +51,6 @@ test("what is moved is not trusted, nor what comes behind it", () => {
   trust.restored(20);
   trust.grew(20, 21);
   expect(trust.tokens).toBe(21);
-});
-
-test("a budget refuses what does not fit", () => {
-  const budget = new Budget(10);
-  expect([budget.take(6), budget.take(6), budget.take(4)]).toEqual([true, false, true]);
-  budget.give(6);
-  expect(budget).toMatchObject({ pendingBytes: 4, refused: 1 });
 });
 
 test("a scratch file is the user's own, in the folder that was named, and gone", async () => {

@@ -5,40 +5,19 @@ import { KeepwarmError } from "../../errors.ts";
 import { sha256Of } from "../../models/obtain.ts";
 import { testCacheFolder } from "../../util/cache-folder.ts";
 
-const splitName = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
-
 /**
- * The SHA-256 of a GGUF file, or of all of its parts. Computed once for a path, size and time of change, and
- * remembered in the user's cache folder.
+ * The SHA-256 of a model's file. Computed once for a path, size and time of change, and remembered in the user's
+ * cache folder.
  *
+ * @param kind what such files are called
  * @throws KeepwarmError `NOT_FOUND` for a file that is not there
  */
-export async function modelHash(modelPath: string): Promise<string> {
-  const hashes = await Promise.all(partsOf(resolve(modelPath)).map((path) => hashOf(path)));
-  return hashes.length === 1 ? hashes[0] : textHash(hashes.join());
-}
-
-/** The SHA-256 of what `value` is as JSON. */
-export function hashOfJson(value: unknown): string {
-  return textHash(
-    JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? `${each}n` : each)),
-  );
-}
-
-function partsOf(path: string): string[] {
-  const [, name, , count] = splitName.exec(path) ?? [];
-  if (count === undefined) return [path];
-  return Array.from({ length: Number(count) }, (_, index) => {
-    const number = String(index + 1).padStart(5, "0");
-    return `${name}-${number}-of-${count}.gguf`;
-  });
-}
-
-async function hashOf(path: string): Promise<string> {
+export async function modelFileHash(modelPath: string, kind: "GGUF" | "ONNX"): Promise<string> {
+  const path = resolve(modelPath);
   const { size, mtimeMs } = await stat(path).catch((cause: unknown) => {
     throw new KeepwarmError("NOT_FOUND", `there is no model file ${path}`, {
       cause,
-      remedy: "Name the GGUF file that the model was loaded from.",
+      remedy: `Name the ${kind} file that the model was loaded from.`,
     });
   });
   const folder = join(testCacheFolder(), "model-hashes");
@@ -50,14 +29,22 @@ async function hashOf(path: string): Promise<string> {
   return hash;
 }
 
+/** The SHA-256 of what `value` is as JSON. */
+export function hashOfJson(value: unknown): string {
+  return textHash(
+    JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? `${each}n` : each)),
+  );
+}
+
+/** The SHA-256 of a text. */
+export function textHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
 /** Not being able to costs time at the next start, and nothing else. */
 async function remember(folder: string, file: string, hash: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const scratch = `${file}.${process.pid}`;
   await writeFile(scratch, hash);
   await rename(scratch, file);
-}
-
-function textHash(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

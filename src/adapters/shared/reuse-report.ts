@@ -1,5 +1,5 @@
 import type { TierTokens } from "../../engine/types.ts";
-import type { ReuseReason, ReuseReport } from "../shared/report.ts";
+import type { ReuseReason, ReuseReport } from "./report.ts";
 
 /** What is known of a prompt's reuse; what is left out is nothing. */
 export interface ReuseFacts {
