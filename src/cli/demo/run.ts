@@ -3,6 +3,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { KeepwarmError } from "../../errors.ts";
 import { obtainLlamaRuntime } from "../../models/llama-runtime.ts";
+import type { Key } from "../../store/contract.ts";
 import { keyBytes } from "../../store/key-bytes.ts";
 import { formatBytes, formatCount } from "../../util/units.ts";
 import { chooseModel } from "../inference/obtain-model.ts";
@@ -97,6 +98,7 @@ async function ask(
   const asker = await Asker.open({ ...options, store });
   let document: string;
   let shared: number;
+  let middle: Key;
   try {
     document = asker.shorten(wholeDocument, settings.tokens, questions[0]);
     if (document === "")
@@ -110,6 +112,8 @@ async function ask(
       throw new KeepwarmError("CONNECTION_FAILED", "nothing could be stored", {
         remedy: "Is the server of --url there? keepwarm doctor URL says more.",
       });
+    // Of the chunks of a prompt, which are stored in their order.
+    middle = keys[keys.length >> 1];
     add("A", "question 2", await asker.askWithStore(document, questions[1]));
     add("A", "question 3", await asker.askWithStore(document, questions[2]));
     add("A", "question 3 again", await asker.askWithStore(document, questions[2]));
@@ -117,7 +121,6 @@ async function ask(
     await asker[Symbol.asyncDispose]();
   }
   say("\nProcess B, new: a fourth question about the same document");
-  const middle = keys[Math.floor(shared / tokensOfChunk / 2)];
   const second = await inSecondProcess(
     {
       ...options,
@@ -135,9 +138,6 @@ async function ask(
   add("B", "question 4, no store", second.cold);
   return { steps, second };
 }
-
-/** What the adapter takes by default: the keys of a prompt's chunks are stored in order. */
-const tokensOfChunk = 32;
 
 function describeStore({ url, ssd }: DemoSettings, scratch: string | undefined): string {
   if (url !== undefined) return shownUrl(url);
