@@ -107,14 +107,14 @@ const valkeyRoutes: readonly Route[] = [
     extra: valkeyLayout,
   },
   {
-    name: "valkey:// with a password, database 3",
+    name: "valkey:// with a password (LMCache swaps it with the user name), database 3",
     connector: "ValkeyConnector",
     url: (server) => `valkey://${plain(server)}`,
     serve: () => withPassword,
     extra: (version) => ({
       ...valkeyLayout(version),
-      valkey_username: "default",
-      valkey_password: password,
+      valkey_username: password,
+      valkey_password: "default",
       valkey_database: 3,
     }),
     brief: true,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import { run } from "../../src/testing/servers/run.ts";
 import { attempt } from "./attempt.ts";
+import { checkMpServer } from "./lmcache-mp-server.ts";
 import {
   type InstalledLmcache,
   pythonScript,
@@ -16,19 +17,30 @@ interface Adapter {
   readonly serve?: readonly string[];
   readonly settings: (port: number) => object;
   readonly keepwarmOnly?: boolean;
+  /** Also with `lmcache server` in between. */
+  readonly withServer?: boolean;
 }
 
 const password = "interop-password";
 const nodes = (port: number) => ({ type: "valkey", startup_nodes: `127.0.0.1:${port}` });
 
 const adapters: readonly Adapter[] = [
-  { name: "resp", settings: (port) => ({ type: "resp", host: "127.0.0.1", port, num_workers: 8 }) },
+  {
+    name: "resp",
+    settings: (port) => ({ type: "resp", host: "127.0.0.1", port, num_workers: 8 }),
+    withServer: true,
+  },
   {
     name: "resp with a password",
     serve: ["--requirepass", password],
     settings: (port) => ({ type: "resp", host: "127.0.0.1", port, username: "default", password }),
   },
   { name: "valkey", settings: nodes },
+  {
+    name: "valkey with a password (swapped)",
+    serve: ["--requirepass", password],
+    settings: (port) => ({ ...nodes(port), username: password, password: "default" }),
+  },
   {
     name: "valkey cluster",
     serve: ["--cluster-mode"],
@@ -61,12 +73,16 @@ async function* withAdapters(
   context: PeerContext,
   { version, interpreter }: InstalledLmcache,
 ): AsyncIterable<Check> {
-  for (const { name, serve, settings, keepwarmOnly } of adapters) {
+  for (const { name, serve, settings, keepwarmOnly, withServer } of adapters) {
     if (keepwarmOnly && context.target !== "keepwarm") continue;
     const variant = `LMCache ${version} L2 ${name}`;
     context.progress(variant);
     await using server = await context.start(serve);
     const adapter = JSON.stringify(settings(server.port));
+    if (withServer)
+      yield await attempt(variant, "lmcache server, and a second one that finds the blocks", () =>
+        checkMpServer(interpreter, adapter, server.url),
+      );
     const script = pythonScript("lmcache_mp.py");
     yield* runChecks(variant, interpreter, ["-B", script, adapter]);
     yield await attempt(variant, "lmcache bench l2, verified", () => bench(interpreter, adapter));

@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { freePort } from "../../src/testing/servers/free-port.ts";
+import { pollUntil } from "../../src/testing/servers/poll.ts";
+import { withConnection } from "../../src/testing/servers/with-connection.ts";
+import { replyText } from "../../src/wire/resp/reply.ts";
 import { type RunningKeepwarm, startKeepwarm } from "../../src/testing/servers/keepwarm-server.ts";
 import type { LmcacheVersion } from "./lmcache-environment.ts";
 import {
@@ -101,8 +104,10 @@ async function* checkRestarts(
     const program = client.program({ resp, lm }, version);
     yield* runChecks(variant, interpreter, ["-B", ...program], {
       onRequest: async (request) => {
-        if (request === "start") server = await start();
-        else if (request === "end") await server.stop();
+        if (request === "start") {
+          server = await start();
+          await pollUntil("the disk's index is loaded", () => isLoaded(server.url));
+        } else if (request === "end") await server.stop();
         else {
           server.process.kill("SIGKILL");
           await server.process.exited;
@@ -113,4 +118,12 @@ async function* checkRestarts(
     await server.stop();
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Until then what is on disk is a miss. */
+function isLoaded(url: string): Promise<boolean> {
+  return withConnection(url, async (connection) => {
+    const info = replyText(await connection.command(["INFO", "tiers"]));
+    return info?.includes("ssd_state:ready") === true;
+  });
 }

@@ -11,14 +11,14 @@ import socket
 import sys
 import threading
 import time
+from importlib.metadata import version
 
-import lmcache
 from lmcache_harness import DEADLINE, Engine, check, run_checks, same, until
 
 CONNECTOR, URL, EXTRA = sys.argv[1:]
 EXTRA = json.loads(EXTRA)
 # LMCacheRedisClient tells per key what failed since 0.4; RESPConnector does not look
-UNSAFE = CONNECTOR == "RESPConnector" and not lmcache.__version__.startswith("0.3.")
+UNSAFE = CONNECTOR == "RESPConnector" and not version("lmcache").startswith("0.3.")
 RECONNECTS = CONNECTOR in ("RedisConnector", "ValkeyConnector")
 WORKERS = 4
 BLOCKS = 16
