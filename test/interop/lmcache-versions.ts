@@ -30,6 +30,7 @@ export async function* withLmcache(
   options: LmcacheEnvironmentOptions,
   run: (lmcache: InstalledLmcache) => AsyncIterable<Check>,
 ): AsyncIterable<Check> {
+  process.env["LMCACHE_TRACK_USAGE"] = "false"; // else it tells its makers of each start
   for (const version of lmcacheVersions) {
     context.progress(`LMCache ${version}, ${what}`);
     let interpreter: string;
