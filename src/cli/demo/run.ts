@@ -15,7 +15,7 @@ import { document as wholeDocument, questions } from "./document.ts";
 import { demoResult, type DemoResult, type Step } from "./report.ts";
 import { inSecondProcess, type JobResult } from "./second-process.ts";
 import { sideBySide } from "./side-by-side.ts";
-import { demoDirectory, openDemoStore, recordKeys } from "./store.ts";
+import { demoDirectory, openDemoStore, middleChunk, recordBlocks } from "./store.ts";
 import { drawSvg } from "./svg.ts";
 
 export interface DemoSettings {
@@ -94,11 +94,11 @@ async function ask(
   };
   await using demoStore = await openDemoStore(settings);
   const { store } = demoStore;
-  const keys = recordKeys(store);
+  const blocks = recordBlocks(store);
   const asker = await Asker.open({ ...options, store });
   let document: string;
   let shared: number;
-  let middle: Key;
+  let middle: Key | undefined;
   try {
     document = asker.shorten(wholeDocument, settings.tokens, questions[0]);
     if (document === "")
@@ -108,12 +108,11 @@ async function ask(
     shared = asker.sharedTokens(document, [questions[0], questions[1]]);
     say(`\nProcess A (${process.pid}): three questions about one document`);
     add("A", "question 1, cold", await asker.read(document, questions[0], shared));
-    if (keys.length === 0 || !asker.isStored())
+    if (!asker.isStored())
       throw new KeepwarmError("CONNECTION_FAILED", "nothing could be stored", {
         remedy: "Is the server of --url there? keepwarm doctor URL says more.",
       });
-    // Of the chunks of a prompt, which are stored in their order.
-    middle = keys[keys.length >> 1];
+    middle = middleChunk(blocks);
     add("A", "question 2", await asker.askWithStore(document, questions[1]));
     add("A", "question 3", await asker.askWithStore(document, questions[2]));
     add("A", "question 3 again", await asker.askWithStore(document, questions[2]));
@@ -128,7 +127,7 @@ async function ask(
       document,
       question: questions[3],
       shared,
-      damage: settings.damage === true ? keyBytes(middle) : undefined,
+      damage: settings.damage === true && middle !== undefined ? keyBytes(middle) : undefined,
     },
     io.signal,
   );

@@ -78,15 +78,31 @@ export async function leaveMemory(store: BlockStore): Promise<void> {
   }
 }
 
-/** Keys that are stored from now on, in their order. */
-export function recordKeys(store: BlockStore): readonly Key[] {
-  const keys: Key[] = [];
+/** A block that was stored. */
+export interface StoredBlock {
+  readonly key: Key;
+  readonly bytes: number;
+}
+
+/** What is stored from now on, in its order. */
+export function recordBlocks(store: BlockStore): readonly StoredBlock[] {
+  const blocks: StoredBlock[] = [];
   const put = store.put.bind(store);
   store.put = (entries, options) => {
-    keys.push(...entries.map(({ key }) => key));
+    for (const { key, value } of entries) {
+      const parts = value instanceof Uint8Array ? [value] : value;
+      blocks.push({ key, bytes: parts.reduce((sum, part) => sum + part.length, 0) });
+    }
     return put(entries, options);
   };
-  return keys;
+  return blocks;
+}
+
+/** The key of a chunk in the middle of a prompt: tails are smaller, and lists of them still more. */
+export function middleChunk(blocks: readonly StoredBlock[]): Key | undefined {
+  const most = Math.max(...blocks.map(({ bytes }) => bytes));
+  const chunks = blocks.filter(({ bytes }) => bytes === most);
+  return chunks[chunks.length >> 1]?.key;
 }
 
 /** Flips one bit in the middle of a block that is stored. Whether it was there. */

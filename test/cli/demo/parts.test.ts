@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { drawBars } from "../../../src/cli/demo/chart.ts";
 import { sideBySide } from "../../../src/cli/demo/side-by-side.ts";
-import { damage, recordKeys } from "../../../src/cli/demo/store.ts";
+import { damage, middleChunk, recordBlocks } from "../../../src/cli/demo/store.ts";
 import { drawSvg } from "../../../src/cli/demo/svg.ts";
 import { encodeHeader, tensorBytes } from "../../../src/cli/inference/gguf.ts";
 import { kindOfUrl, shownUrl } from "../../../src/cli/inference/store-url.ts";
@@ -34,10 +34,13 @@ test("two texts stand side by side, wrapped", () => {
 
 test("keys are recorded as they are stored, and a flipped bit stays in its block", async () => {
   const store = new RamStore({ capacityBytes: 1024 ** 2 });
-  const keys = recordKeys(store);
+  const blocks = recordBlocks(store);
   await store.put([{ key: "a", value: Buffer.alloc(9) }]);
   await store.put([{ key: "b", value: Buffer.alloc(9) }]);
-  expect(keys).toEqual(["a", "b"]);
+  expect(blocks).toEqual([
+    { key: "a", bytes: 9 },
+    { key: "b", bytes: 9 },
+  ]);
   expect(await damage(store, "b")).toBe(true);
   expect(await damage(store, "c")).toBe(false);
   const [a, b] = await store.get(["a", "b"]);
@@ -46,6 +49,18 @@ test("keys are recorded as they are stored, and a flipped bit stays in its block
   a?.release();
   b?.release();
   await store.close();
+});
+
+test("the middle chunk is one of the largest blocks, in the middle of them", () => {
+  const sizes: [key: string, bytes: number][] = [
+    ["one", 64],
+    ["two", 64],
+    ["three", 64],
+    ["tail", 20],
+    ["list", 8],
+  ];
+  expect(middleChunk(sizes.map(([key, bytes]) => ({ key, bytes })))).toBe("two");
+  expect(middleChunk([])).toBeUndefined();
 });
 
 test.each([
