@@ -34,7 +34,8 @@ export class Outbox {
 
   /** These bytes leave, from where they lie, at the end of this turn. */
   add(pieces: readonly Uint8Array[]): void {
-    if (this.#pieces.length === 0) process.nextTick(() => this.#flush());
+    // Not before the event loop has read everything: several replies are often followed by one write.
+    if (this.#pieces.length === 0) setImmediate(() => this.#flush());
     for (const piece of pieces) this.#pieces.push(piece);
   }
 

@@ -12,6 +12,9 @@ export type TlsOptions = Pick<
 /** Headers and small replies pass through a buffer of this size. */
 const windowBytes = 64 * 1024;
 
+/** The rest of a value that is shorter than this comes with what follows it: one read instead of two. */
+const shortestDirectBytes = 16 * 1024;
+
 /** Who hears what a socket reads. */
 export interface ReadListener {
   /** Bytes came. */
@@ -46,8 +49,8 @@ function readInto(decoder: ReplyDecoder, listener: ReadListener): OnReadOpts {
   return {
     buffer: () => {
       const space = decoder.space();
-      direct = space !== undefined;
-      return space ?? window;
+      direct = space !== undefined && space.length >= shortestDirectBytes;
+      return direct ? space! : window;
     },
     callback: (count) => {
       listener.received();
