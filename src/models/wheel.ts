@@ -7,7 +7,6 @@ import type { ReadableStream } from "node:stream/web";
 import { createInflateRaw } from "node:zlib";
 import { KeepwarmError } from "../errors.ts";
 
-const defaultIndex = "https://pypi.org/simple";
 const pageMs = 30_000;
 const downloadMs = 15 * 60_000;
 const json = "application/vnd.pypi.simple.v1+json";
@@ -21,14 +20,15 @@ export interface WheelOptions {
 }
 
 /**
- * Downloads a wheel for any platform from the Python package index that `PIP_INDEX_URL` names, else from PyPI,
- * without Python. Resolves to its path.
+ * Downloads a wheel for any platform from the Python package index that `PIP_INDEX_URL` names, without
+ * Python. Resolves to its path.
  *
- * @throws KeepwarmError `NOT_FOUND` when the index cannot be reached or does not have it
+ * @throws KeepwarmError `NOT_FOUND` when no index is named, or it cannot be reached or does not have it
  */
 export async function downloadWheel(folder: string, options: WheelOptions): Promise<string> {
   const { name, version, env = process.env, onProgress } = options;
-  const index = (env["PIP_INDEX_URL"] || defaultIndex).replace(/\/$/, "");
+  const index = env["PIP_INDEX_URL"]?.replace(/\/$/, "");
+  if (!index) throw new KeepwarmError("NOT_FOUND", "PIP_INDEX_URL names no package index");
   const page = new URL(`${index}/${name}/`);
   const start = `${name.replaceAll("-", "_")}-${version}-`;
   try {
