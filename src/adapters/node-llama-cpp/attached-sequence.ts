@@ -1,6 +1,7 @@
+import { Attachment, type AttachmentEvents } from "../shared/attachment.ts";
 import type { KeepReport, ReuseReport } from "../shared/report.ts";
-import { Evaluation } from "./evaluation.ts";
 import { reuseReport } from "../shared/reuse-report.ts";
+import { Evaluation } from "./evaluation.ts";
 import { type OwnMethods, type RestoreOptions, SequenceCache } from "./sequence-cache.ts";
 import type { AttachedSequence, LlamaSequenceLike } from "./types.ts";
 
@@ -29,12 +30,6 @@ export interface Declined {
   readonly why: string;
 }
 
-export interface AttachmentEvents {
-  readonly onReuse: (report: ReuseReport) => void;
-  readonly onKeep: (report: KeepReport) => void;
-  readonly onDetach: () => void;
-}
-
 /** The runtime's own methods of a sequence, whatever is put in their place later. */
 export function ownMethodsOf(sequence: LlamaSequenceLike): OwnMethods {
   return {
@@ -46,15 +41,13 @@ export function ownMethodsOf(sequence: LlamaSequenceLike): OwnMethods {
 }
 
 /** A sequence whose evaluations restore before they begin, and store when they have ended. */
-export class Attachment<Sequence extends LlamaSequenceLike> implements AttachedSequence<Sequence> {
+export class SequenceAttachment<Sequence extends LlamaSequenceLike>
+  extends Attachment
+  implements AttachedSequence<Sequence>
+{
   readonly sequence: Sequence;
-  readonly declined: string | undefined;
   readonly #declined: Declined | undefined;
-  lastReuse: ReuseReport | undefined;
-  lastKeep: KeepReport | undefined;
   readonly #cache: SequenceCache | undefined;
-  readonly #events: AttachmentEvents;
-  readonly #pending = new Set<Promise<unknown>>();
   /** Evaluations that are under way, one within the other. */
   #depth = 0;
   /** Tokens that the sequence will have had when it has been brought in line with a prompt, and no further. */
@@ -63,11 +56,11 @@ export class Attachment<Sequence extends LlamaSequenceLike> implements AttachedS
   /** @param served what moves the sequence's state, or why nothing does */
   constructor(sequence: Sequence, served: SequenceCache | Declined, events: AttachmentEvents) {
     const cache = served instanceof SequenceCache ? served : undefined;
+    const declined = served instanceof SequenceCache ? undefined : served;
+    super(declined?.why, events);
     this.sequence = sequence;
-    this.#declined = served instanceof SequenceCache ? undefined : served;
-    this.declined = this.#declined?.why;
+    this.#declined = declined;
     this.#cache = cache;
-    this.#events = events;
     if (cache !== undefined) this.#replaceMethods(cache);
   }
 
@@ -81,7 +74,7 @@ export class Attachment<Sequence extends LlamaSequenceLike> implements AttachedS
       await this.sequence.adaptStateToTokens(tokens as never[], false);
       const residentTokens = this.sequence.nextTokenIndex;
       const reason = this.#declined?.reason;
-      return this.#reused(
+      return this.reused(
         reuseReport({ promptTokens: tokens.length, residentTokens, began, reason }),
       );
     }
@@ -89,31 +82,14 @@ export class Attachment<Sequence extends LlamaSequenceLike> implements AttachedS
   }
 
   async keep(): Promise<KeepReport> {
-    const { declined } = this;
-    const report: KeepReport =
-      this.#cache === undefined
-        ? {
-            status: "SKIPPED",
-            tokens: 0,
-            storedTokens: 0,
-            storedBytes: 0,
-            times: { saveMs: 0, totalMs: 0 },
-            reason: declined,
-          }
-        : await this.#track(this.#cache.keep());
-    this.lastKeep = report;
-    this.#events.onKeep(report);
-    return report;
+    if (this.#cache === undefined) return this.kept(this.notKept(0));
+    return this.kept(await this.track(this.#cache.keep()));
   }
 
-  async settled(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
-  }
-
-  detach(): void {
+  override detach(): void {
     if (this.#cache !== undefined)
       for (const name of replaced) Reflect.deleteProperty(this.sequence, name);
-    this.#events.onDetach();
+    super.detach();
   }
 
   async #restore(
@@ -123,22 +99,7 @@ export class Attachment<Sequence extends LlamaSequenceLike> implements AttachedS
   ): Promise<ReuseReport> {
     const report = await cache.restore(tokens, options);
     this.#restoredFor = tokens.length;
-    return this.#reused(report);
-  }
-
-  #reused(report: ReuseReport): ReuseReport {
-    this.lastReuse = report;
-    this.#events.onReuse(report);
-    return report;
-  }
-
-  async #track<T>(work: Promise<T>): Promise<T> {
-    this.#pending.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#pending.delete(work);
-    }
+    return this.reused(report);
   }
 
   #replaceMethods(cache: SequenceCache): void {

@@ -1,10 +1,8 @@
-import type { KvEngine } from "../../engine/kv-engine.ts";
 import type { MissReason, RetrieveResult } from "../../engine/types.ts";
 import { isKeepwarmError } from "../../errors.ts";
 import type { Logger } from "../../observe/logger.ts";
+import type { ServingSettings } from "../shared/kv-cache.ts";
 import type { KeepReport, ReuseReason, ReuseReport } from "../shared/report.ts";
-import type { Budget } from "../shared/budget.ts";
-import type { RecentPrompts } from "../shared/recent-prompts.ts";
 import { reuseReport } from "../shared/reuse-report.ts";
 import { makeScratchFile, type ScratchFile } from "./scratch.ts";
 import type { ScratchPool } from "./scratch-pool.ts";
@@ -14,14 +12,9 @@ import { Trust } from "./trust.ts";
 import type { LlamaSequenceLike } from "./types.ts";
 
 /** What sequences of one context share. */
-export interface SequenceSettings {
-  readonly engine: KvEngine;
-  readonly budget: Budget;
-  readonly recent: RecentPrompts;
+export interface SequenceSettings extends ServingSettings {
   readonly scratch: ScratchPool;
   readonly scratchFolder: string | undefined;
-  readonly minGainTokens: number;
-  readonly storeGenerated: boolean;
   readonly logger: Logger;
 }
 

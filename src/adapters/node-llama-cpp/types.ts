@@ -1,6 +1,5 @@
-import type { BlockStore } from "../../store/contract.ts";
-import type { Logger } from "../../observe/logger.ts";
 import type { KeepReport, ReuseReport } from "../shared/report.ts";
+import type { Attached, KvCacheOptions, KvCacheStats } from "../shared/types.ts";
 
 /** What of node-llama-cpp's `LlamaModel` is used. */
 export interface LlamaModelLike {
@@ -31,9 +30,7 @@ export interface LlamaSequenceLike {
   loadStateFromFile(path: string, acceptRisk: { acceptRisk: true }): Promise<void>;
 }
 
-export interface LlamaKvCacheOptions {
-  /** Where blocks are: any store, or the URL of one, as `--remote` takes it. A store given is not closed. */
-  readonly store: BlockStore | string;
+export interface LlamaKvCacheOptions extends KvCacheOptions {
   /** The GGUF file that the model was loaded from; the first one of several. */
   readonly modelPath: string;
   /**
@@ -41,39 +38,16 @@ export interface LlamaKvCacheOptions {
    * none; a context that has some is then not served.
    */
   readonly lora?: string | undefined;
-  /** Keeps tenants apart: who does not know the salt finds nothing. Default none. */
-  readonly salt?: string | undefined;
   /** Tokens of a chunk. Default 16; docs/node-inference.md says what it costs and gives. */
   readonly chunkSize?: number | undefined;
-  /** Tokens less than which more are not worth restoring. Default 8. */
-  readonly minGainTokens?: number | undefined;
-  /** Whether what was generated is stored too, for the next turn of a chat. Default true. */
-  readonly storeGenerated?: boolean | undefined;
-  /** Bytes that may wait to be stored; what comes on top is not stored. Default 512 MiB. */
-  readonly budgetBytes?: number | undefined;
-  /** Milliseconds for finding and fetching, after which the prompt is evaluated. Default 2000. */
-  readonly deadlineMs?: number | undefined;
-  /** Milliseconds until a stored chunk is forgotten. Default: never. */
-  readonly ttlMs?: number | undefined;
   /** A folder for state files, best in memory. Default /dev/shm where it can be used, else the system's. */
   readonly scratchFolder?: string | undefined;
-  /** Hears what was reused for a prompt, before it is evaluated. */
-  readonly onReuse?: ((report: ReuseReport) => void) | undefined;
-  /** Hears what was stored, after it was. */
-  readonly onKeep?: ((report: KeepReport) => void) | undefined;
-  readonly logger?: Logger | undefined;
 }
 
 /** A sequence whose prompts come from the store and go there. */
-export interface AttachedSequence<Sequence extends LlamaSequenceLike> {
+export interface AttachedSequence<Sequence extends LlamaSequenceLike> extends Attached {
   /** The sequence itself, as it was given: use it as ever, in LlamaChatSession, LlamaCompletion or alone. */
   readonly sequence: Sequence;
-  /** What was reused for the last prompt. */
-  readonly lastReuse: ReuseReport | undefined;
-  /** What was stored last. */
-  readonly lastKeep: KeepReport | undefined;
-  /** Why this sequence is not served, if it is not. */
-  readonly declined: string | undefined;
   /**
    * Brings as much of `tokens` into the sequence as it and the store have, and takes out what differs, as
    * `adaptStateToTokens(tokens, false)` does, which calls this. Evaluate
@@ -82,21 +56,9 @@ export interface AttachedSequence<Sequence extends LlamaSequenceLike> {
   restore(tokens: readonly number[], options?: { signal?: AbortSignal }): Promise<ReuseReport>;
   /** Stores now what the sequence has and the store has not. Else it is done when an evaluation ends. */
   keep(): Promise<KeepReport>;
-  /** Resolves when nothing waits to be stored any more. */
-  settled(): Promise<void>;
   /** Gives the sequence its own methods back. What waits to be stored still is. */
   detach(): void;
 }
 
 /** Plain counters since the cache began. */
-export interface LlamaKvCacheStats {
-  readonly prompts: number;
-  readonly promptTokens: number;
-  readonly restoredTokens: number;
-  readonly restoredBytes: number;
-  readonly storedTokens: number;
-  readonly storedBytes: number;
-  /** States that were not stored because too much waited. */
-  readonly overBudget: number;
-  readonly pendingBytes: number;
-}
+export type LlamaKvCacheStats = KvCacheStats;

@@ -1,5 +1,6 @@
-import { reuseReport } from "../shared/reuse-report.ts";
+import { Attachment, type AttachmentEvents } from "../shared/attachment.ts";
 import type { KeepReport, ReuseReason, ReuseReport } from "../shared/report.ts";
+import { reuseReport } from "../shared/reuse-report.ts";
 import type { PromptCache } from "./prompt-cache.ts";
 import { type GenerateOptions, onesMask, promptOf, sequenceOf } from "./prompt.ts";
 import type {
@@ -10,39 +11,35 @@ import type {
   TransformersModelLike,
 } from "./types.ts";
 
-export interface AttachmentEvents {
-  readonly onReuse: (report: ReuseReport) => void;
-  readonly onKeep: (report: KeepReport) => void;
+export interface ModelAttachmentEvents extends AttachmentEvents {
   readonly onFailure: (error: unknown) => void;
-  readonly onDetach: () => void;
 }
 
 /** A model whose `generate` restores before it begins, and stores when it has ended. */
-export class Attachment<Model extends TransformersModelLike> implements AttachedModel<Model> {
+export class ModelAttachment<Model extends TransformersModelLike>
+  extends Attachment
+  implements AttachedModel<Model>
+{
   readonly model: Model;
-  readonly declined: string | undefined;
-  lastReuse: ReuseReport | undefined;
-  lastKeep: KeepReport | undefined;
   readonly #transformers: TransformersLike;
   readonly #cache: PromptCache | undefined;
-  readonly #events: AttachmentEvents;
-  readonly #pending = new Set<Promise<unknown>>();
+  readonly #onFailure: (error: unknown) => void;
 
   /** @param cache nothing for a model that is not served; or in words, why it is not */
   constructor(
     model: Model,
     transformers: TransformersLike,
     cache: PromptCache | string,
-    events: AttachmentEvents,
+    events: ModelAttachmentEvents,
   ) {
+    const declined = typeof cache === "string" ? cache : undefined;
+    super(declined, events);
     this.model = model;
     this.#transformers = transformers;
-    this.#events = events;
-    if (typeof cache === "string") this.declined = cache;
-    else {
-      this.#cache = cache;
-      this.#replaceGenerate(cache);
-    }
+    this.#onFailure = events.onFailure;
+    if (typeof cache === "string") return;
+    this.#cache = cache;
+    this.#replaceGenerate(cache);
   }
 
   async restore(
@@ -54,22 +51,18 @@ export class Attachment<Model extends TransformersModelLike> implements Attached
       this.#cache === undefined
         ? missed(tokens.length - 1, "unsupported-model")
         : await this.#cache.restore(tokens, past, signal);
-    return { past_key_values: past, report: this.#reused(report) };
+    return { past_key_values: past, report: this.reused(report) };
   }
 
   async keep(tokens: readonly number[], past: PastKeyValues): Promise<KeepReport> {
-    if (this.#cache === undefined) return this.#kept(notKept(tokens.length, this.declined));
+    if (this.#cache === undefined) return this.kept(this.notKept(tokens.length));
     this.#cache.note(past, tokens);
-    return this.#kept(await this.#track(this.#cache.keep(tokens, past)));
+    return this.kept(await this.track(this.#cache.keep(tokens, past)));
   }
 
-  async settled(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
-  }
-
-  detach(): void {
+  override detach(): void {
     if (this.#cache !== undefined) Reflect.deleteProperty(this.model, "generate");
-    this.#events.onDetach();
+    super.detach();
   }
 
   #replaceGenerate(cache: PromptCache): void {
@@ -93,12 +86,12 @@ export class Attachment<Model extends TransformersModelLike> implements Attached
     const tokens = promptOf(options, given);
     if (tokens === undefined) {
       const ids = options.input_ids ?? options.inputs;
-      this.#reused(missed(ids?.dims.at(-1) ?? 0, "unsupported-prompt"));
+      this.reused(missed(ids?.dims.at(-1) ?? 0, "unsupported-prompt"));
       return own(options);
     }
     const past = options.past_key_values ?? this.#newPast();
     const known = cache.knows(past, tokens);
-    const { restoredTokens } = this.#reused(await cache.restore(tokens, past));
+    const { restoredTokens } = this.reused(await cache.restore(tokens, past));
     const mask = options.attention_mask ?? onesMask(this.#transformers, tokens.length);
     const result = await own({ ...options, attention_mask: mask, past_key_values: past });
     // What was in a cache that others filled may not be what it should.
@@ -116,41 +109,15 @@ export class Attachment<Model extends TransformersModelLike> implements Attached
     const tokens = sequenceOf(result) ?? prompt;
     cache.note(past, tokens);
     const kept = cache.keep(tokens, past, prompt.length);
-    const work = kept.then((report) => void this.#kept(report), this.#events.onFailure);
-    void this.#track(work);
+    const work = kept.then((report) => void this.kept(report), this.#onFailure);
+    void this.track(work);
   }
 
   #newPast(): PastKeyValues {
     return new this.#transformers.DynamicCache() as PastKeyValues;
   }
-
-  #reused(report: ReuseReport): ReuseReport {
-    this.lastReuse = report;
-    this.#events.onReuse(report);
-    return report;
-  }
-
-  #kept(report: KeepReport): KeepReport {
-    this.lastKeep = report;
-    this.#events.onKeep(report);
-    return report;
-  }
-
-  async #track<T>(work: Promise<T>): Promise<T> {
-    this.#pending.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#pending.delete(work);
-    }
-  }
 }
 
 function missed(promptTokens: number, reason: ReuseReason): ReuseReport {
   return reuseReport({ promptTokens, reason, began: performance.now() });
-}
-
-function notKept(tokens: number, reason: string | undefined): KeepReport {
-  const times = { saveMs: 0, totalMs: 0 };
-  return { status: "SKIPPED", tokens, storedTokens: 0, storedBytes: 0, times, reason };
 }

@@ -1,20 +1,13 @@
-import type { KvEngine } from "../../engine/kv-engine.ts";
-import type { Budget } from "../shared/budget.ts";
-import type { RecentPrompts } from "../shared/recent-prompts.ts";
-import { reuseReport } from "../shared/reuse-report.ts";
+import type { ServingSettings } from "../shared/kv-cache.ts";
 import type { KeepReport, ReuseReason, ReuseReport } from "../shared/report.ts";
+import { reuseReport } from "../shared/reuse-report.ts";
 import { joinChunks, KvTensors } from "./chunk-layout.ts";
 import type { KvShape } from "./kv-shape.ts";
 import type { PastKeyValues, TransformersLike } from "./types.ts";
 
-export interface PromptCacheSettings {
-  readonly engine: KvEngine;
+export interface PromptCacheSettings extends ServingSettings {
   readonly transformers: TransformersLike;
   readonly shape: KvShape;
-  readonly budget: Budget;
-  readonly recent: RecentPrompts;
-  readonly minGainTokens: number;
-  readonly storeGenerated: boolean;
 }
 
 /** Moves keys and values of prompts between a model's caches and the store. */

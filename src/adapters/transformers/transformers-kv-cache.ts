@@ -1,13 +1,9 @@
-import { openStore } from "../../backends/registry.ts";
-import { KvEngine } from "../../engine/kv-engine.ts";
 import type { KvNamespace } from "../../engine/types.ts";
 import { KeepwarmError } from "../../errors.ts";
-import { silentLogger, type Logger } from "../../observe/logger.ts";
 import type { BlockStore } from "../../store/contract.ts";
-import { Budget } from "../shared/budget.ts";
+import { blocksOf, KvCache } from "../shared/kv-cache.ts";
 import { hashOfJson } from "../shared/model-identity.ts";
-import { RecentPrompts } from "../shared/recent-prompts.ts";
-import { Attachment, type AttachmentEvents } from "./attached-model.ts";
+import { ModelAttachment, type ModelAttachmentEvents } from "./attached-model.ts";
 import { layoutName } from "./chunk-layout.ts";
 import { type KvShape, sessionOf, shapeOf } from "./kv-shape.ts";
 import { weightsHash } from "./model-files.ts";
@@ -15,14 +11,11 @@ import { PromptCache } from "./prompt-cache.ts";
 import type {
   AttachedModel,
   TransformersKvCacheOptions,
-  TransformersKvCacheStats,
   TransformersLike,
   TransformersModelLike,
 } from "./types.ts";
 
 const moduleName = "@huggingface/transformers";
-const defaultMinGainTokens = 8;
-const defaultBudgetBytes = 512 * 1024 ** 2;
 
 /**
  * Keeps what a model of transformers.js computed for prompts in any store, and gives it back: to the same
@@ -37,35 +30,18 @@ const defaultBudgetBytes = 512 * 1024 ** 2;
  * await cache.attach(generator.model);
  * ```
  */
-export class TransformersKvCache implements AsyncDisposable {
-  /** Where the blocks are. */
-  readonly blocks: BlockStore;
+export class TransformersKvCache extends KvCache<TransformersModelLike> {
   readonly #transformers: TransformersLike;
   readonly #options: TransformersKvCacheOptions;
-  readonly #logger: Logger;
-  readonly #budget: Budget;
-  readonly #recent = new RecentPrompts();
-  readonly #engines = new Map<string, Promise<KvEngine>>();
-  readonly #attached = new Map<TransformersModelLike, Promise<Attachment<TransformersModelLike>>>();
-  readonly #stats = {
-    prompts: 0,
-    promptTokens: 0,
-    restoredTokens: 0,
-    restoredBytes: 0,
-    storedTokens: 0,
-    storedBytes: 0,
-  };
 
   private constructor(
     blocks: BlockStore,
     transformers: TransformersLike,
     options: TransformersKvCacheOptions,
   ) {
-    this.blocks = blocks;
+    super(blocks, options);
     this.#transformers = transformers;
     this.#options = options;
-    this.#logger = options.logger ?? silentLogger;
-    this.#budget = new Budget(options.budgetBytes ?? defaultBudgetBytes);
   }
 
   /**
@@ -75,10 +51,8 @@ export class TransformersKvCache implements AsyncDisposable {
    *   be imported and was not given
    */
   static async open(options: TransformersKvCacheOptions): Promise<TransformersKvCache> {
-    const { store, logger = silentLogger } = options;
     const transformers = options.transformers ?? (await importTransformers());
-    const blocks = typeof store === "string" ? await openStore(store, logger) : store;
-    return new TransformersKvCache(blocks, transformers, options);
+    return new TransformersKvCache(await blocksOf(options), transformers, options);
   }
 
   /**
@@ -89,65 +63,32 @@ export class TransformersKvCache implements AsyncDisposable {
    * @throws KeepwarmError `NOT_FOUND` when the model's file was not found and no revision was given,
    *   `INPUT_INVALID` for a model of another copy of transformers.js
    */
-  async attach<Model extends TransformersModelLike>(model: Model): Promise<AttachedModel<Model>> {
-    const attaching = this.#attached.get(model) ?? this.#attach(model);
-    this.#attached.set(model, attaching);
-    try {
-      return (await attaching) as Attachment<Model>;
-    } catch (error) {
-      this.#attached.delete(model);
-      throw error;
-    }
+  attach<Model extends TransformersModelLike>(model: Model): Promise<AttachedModel<Model>> {
+    return this.attachOnce(model, () => this.#attach(model));
   }
 
-  stats(): TransformersKvCacheStats {
-    const { refused, pendingBytes } = this.#budget;
-    return { ...this.#stats, overBudget: refused, pendingBytes };
-  }
-
-  /** Resolves when nothing of any model waits to be stored any more. */
-  async settled(): Promise<void> {
-    for (const attached of this.#attached.values()) await (await attached).settled();
-  }
-
-  /** Stores what waits, detaches all models, and closes the store if it was named by a URL. */
-  async close(): Promise<void> {
-    await this.settled();
-    for (const attached of this.#attached.values()) (await attached).detach();
-    for (const engine of this.#engines.values()) await (await engine).close();
-    if (typeof this.#options.store === "string") await this.blocks.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  async #attach<Model extends TransformersModelLike>(model: Model): Promise<Attachment<Model>> {
+  async #attach<Model extends TransformersModelLike>(
+    model: Model,
+  ): Promise<ModelAttachment<Model>> {
     const transformers = this.#transformers;
     if (!Object.prototype.isPrototypeOf.call(transformers.PreTrainedModel.prototype, model))
       throw new KeepwarmError("INPUT_INVALID", `the model is of another copy of ${moduleName}`, {
         remedy: "Give the module that the model comes from as the option transformers.",
       });
     const shape = shapeOf(model, this.#options.storeAs);
+    const events: ModelAttachmentEvents = {
+      ...this.eventsOf(model),
+      onFailure: (error) =>
+        this.logger.warn({ error: String(error) }, "keys and values could not be stored"),
+    };
     if (typeof shape === "string") {
-      this.#logger.warn({ reason: shape }, "a model is not served");
-      return new Attachment(model, transformers, shape, this.#events(model));
+      this.logger.warn({ reason: shape }, "a model is not served");
+      return new ModelAttachment(model, transformers, shape, events);
     }
     const namespace = await this.#namespace(model, shape);
-    const id = hashOfJson(namespace);
-    const engine = this.#engines.get(id) ?? this.#openEngine(namespace);
-    this.#engines.set(id, engine);
-    const { minGainTokens = defaultMinGainTokens, storeGenerated = true } = this.#options;
-    const cache = new PromptCache({
-      engine: await engine,
-      transformers,
-      shape,
-      budget: this.#budget,
-      recent: this.#recent,
-      minGainTokens,
-      storeGenerated,
-    });
-    return new Attachment(model, transformers, cache, this.#events(model));
+    const settings = await this.settingsFor(namespace, this.#options.chunkSize);
+    const cache = new PromptCache({ ...settings, transformers, shape });
+    return new ModelAttachment(model, transformers, cache, events);
   }
 
   /** What must be equal for keys and values to be interchangeable. */
@@ -166,48 +107,6 @@ export class TransformersKvCache implements AsyncDisposable {
       layout: `${layoutName}/${hashOfJson([shape.type, shapes])}`,
       salt,
     };
-  }
-
-  #openEngine(namespace: KvNamespace): Promise<KvEngine> {
-    const { chunkSize, deadlineMs, ttlMs, logger } = this.#options;
-    return KvEngine.open({
-      store: this.blocks,
-      namespace,
-      chunkSize,
-      deadlineMs,
-      ttlMs,
-      logger,
-    });
-  }
-
-  #events(model: TransformersModelLike): AttachmentEvents {
-    const stats = this.#stats;
-    return {
-      onReuse: (report) => {
-        stats.prompts++;
-        stats.promptTokens += report.promptTokens;
-        stats.restoredTokens += report.restoredTokens;
-        stats.restoredBytes += report.bytes;
-        this.#tell(this.#options.onReuse, report);
-      },
-      onKeep: (report) => {
-        stats.storedTokens += report.storedTokens;
-        stats.storedBytes += report.storedBytes;
-        this.#tell(this.#options.onKeep, report);
-      },
-      onFailure: (error) =>
-        this.#logger.warn({ error: String(error) }, "keys and values could not be stored"),
-      onDetach: () => void this.#attached.delete(model),
-    };
-  }
-
-  /** A listener that fails must not keep a prompt from being evaluated. */
-  #tell<T>(listener: ((report: T) => void) | undefined, report: T): void {
-    try {
-      listener?.(report);
-    } catch (error) {
-      this.#logger.error({ error: String(error) }, "a listener of reports failed");
-    }
   }
 }
 

@@ -1,6 +1,5 @@
-import type { Logger } from "../../observe/logger.ts";
-import type { BlockStore } from "../../store/contract.ts";
 import type { KeepReport, ReuseReport } from "../shared/report.ts";
+import type { Attached, KvCacheOptions, KvCacheStats } from "../shared/types.ts";
 
 /** What of a transformers.js `Tensor` is used. */
 export interface TensorLike {
@@ -38,9 +37,7 @@ export interface TransformersLike {
   readonly env: object;
 }
 
-export interface TransformersKvCacheOptions {
-  /** Where blocks are: any store, or the URL of one, as `--remote` takes it. A store given is not closed. */
-  readonly store: BlockStore | string;
+export interface TransformersKvCacheOptions extends KvCacheOptions {
   /**
    * The model, as `from_pretrained` or `pipeline` was given it: a name or a folder; or its ONNX file. The
    * ONNX file is looked for where transformers.js keeps it, and its hash tells models apart.
@@ -50,8 +47,6 @@ export interface TransformersKvCacheOptions {
   readonly revision?: string | undefined;
   /** The module that models come from. Default: what `import("@huggingface/transformers")` gives. */
   readonly transformers?: TransformersLike | undefined;
-  /** Keeps tenants apart: who does not know the salt finds nothing. Default none. */
-  readonly salt?: string | undefined;
   /** Tokens of a chunk. Default 32. */
   readonly chunkSize?: number | undefined;
   /**
@@ -59,21 +54,6 @@ export interface TransformersKvCacheOptions {
    * close to what was computed, not equal. Default: they are stored as they are.
    */
   readonly storeAs?: "float16" | undefined;
-  /** Tokens less than which more are not worth restoring. Default 8. */
-  readonly minGainTokens?: number | undefined;
-  /** Whether what was generated is stored too, for the next turn of a chat. Default true. */
-  readonly storeGenerated?: boolean | undefined;
-  /** Bytes that may wait to be stored; what comes on top is not stored. Default 512 MiB. */
-  readonly budgetBytes?: number | undefined;
-  /** Milliseconds for finding and fetching, after which the prompt is evaluated. Default 2000. */
-  readonly deadlineMs?: number | undefined;
-  /** Milliseconds until a stored chunk is forgotten. Default: never. */
-  readonly ttlMs?: number | undefined;
-  /** Hears what was reused for a prompt, before it is evaluated. */
-  readonly onReuse?: ((report: ReuseReport) => void) | undefined;
-  /** Hears what was stored, after it was. */
-  readonly onKeep?: ((report: KeepReport) => void) | undefined;
-  readonly logger?: Logger | undefined;
 }
 
 /** Keys and values of a prompt's beginning, and where they came from. */
@@ -84,15 +64,9 @@ export interface RestoredCache {
 }
 
 /** A model whose prompts come from the store and go there. */
-export interface AttachedModel<Model extends TransformersModelLike> {
+export interface AttachedModel<Model extends TransformersModelLike> extends Attached {
   /** The model itself, as it was given: use it as ever, in a pipeline or alone. */
   readonly model: Model;
-  /** What was reused for the last prompt. */
-  readonly lastReuse: ReuseReport | undefined;
-  /** What was stored last. */
-  readonly lastKeep: KeepReport | undefined;
-  /** Why this model is not served, if it is not. */
-  readonly declined: string | undefined;
   /**
    * The keys and values of as much of `tokens` as the store has, for those who call `forward` themselves;
    * `generate` does so by itself. Evaluate `tokens.slice(past_key_values.get_seq_length())` next: of a
@@ -104,21 +78,9 @@ export interface AttachedModel<Model extends TransformersModelLike> {
    * `generate` ends.
    */
   keep(tokens: readonly number[], past_key_values: PastKeyValues): Promise<KeepReport>;
-  /** Resolves when nothing waits to be stored any more. */
-  settled(): Promise<void>;
   /** Gives the model its own method back. What waits to be stored still is. */
   detach(): void;
 }
 
 /** Plain counters since the cache began. */
-export interface TransformersKvCacheStats {
-  readonly prompts: number;
-  readonly promptTokens: number;
-  readonly restoredTokens: number;
-  readonly restoredBytes: number;
-  readonly storedTokens: number;
-  readonly storedBytes: number;
-  /** Prompts that were not stored because too much waited. */
-  readonly overBudget: number;
-  readonly pendingBytes: number;
-}
+export type TransformersKvCacheStats = KvCacheStats;
