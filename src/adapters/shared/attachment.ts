@@ -42,7 +42,7 @@ export abstract class Attachment implements Attached {
     return report;
   }
 
-  /** What is asked to be stored, though it is not served. */
+  /** The report when what is not served is to be stored. */
   protected notKept(tokens: number): KeepReport {
     const times = { saveMs: 0, totalMs: 0 };
     const reason = this.declined;
