@@ -1,1 +1,1 @@
-export { run, type RunOptions, type RunResult } from "../../util/run.ts";
+export { run, type RunResult } from "../../util/run.ts";
