@@ -41,7 +41,7 @@ const context = await model.createContext({
   sequences: jobs.length,
   threads: 1,
 });
-const channel = new MetricsChannel({ url, run, ttlMs, deadlineMs: 5000 });
+const channel = new MetricsChannel({ url, run, ttlMs, deadlineMs: 60_000 });
 
 const tell = (message: Done | "pushed"): void => {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of a worker has none

@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 function openChannel(): MetricsChannel {
-  const channel = new MetricsChannel({ url: server.url, deadlineMs: 5000 });
+  const channel = new MetricsChannel({ url: server.url, deadlineMs: 60_000 });
   onTestFinished(() => channel.close());
   return channel;
 }
