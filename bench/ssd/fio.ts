@@ -67,11 +67,12 @@ export class Fio {
     return trialOf(job, op);
   }
 
-  /** Reads at random from the file that {@link Fio.open} made. */
+  /** Reads at random from the file that {@link Fio.open} made; leaves the CPUs to whoever wants them. */
   async readOwn(size: number, depth: number, seconds: number): Promise<Trial> {
     const job = await this.#run([
       ...this.#writing,
       "--rw=randread",
+      "--nice=19",
       "--direct=1",
       "--ioengine=libaio",
       `--iodepth=${depth}`,

@@ -1,4 +1,5 @@
 import type { Logger } from "../../observe/logger.ts";
+import { Turns } from "../../util/turns.ts";
 import type { RamTier } from "../ram/ram-tier.ts";
 import { checksumOf } from "./checksum.ts";
 import type { Health } from "./health.ts";
@@ -11,6 +12,9 @@ import { OWN_PAGES_BYTES, VALUE_OFFSET } from "./value-pages.ts";
 
 /** Reads under way before further ones are misses: the disk does not keep up. */
 const MAX_READS = 1024;
+
+/** Proving and giving out a value from here on takes so long that everybody else is served in between. */
+const TURN_BYTES = 256 * 1024;
 
 /** What the reader needs of the tier. */
 export interface ValueReaderOwner {
@@ -29,6 +33,7 @@ export interface ValueReaderOwner {
 export class ValueReader {
   readonly #owner: ValueReaderOwner;
   readonly #memory: Staging;
+  readonly #turns = new Turns();
   #reads = 0;
 
   /** @param memory - for values that are not read straight into RAM slots. */
@@ -93,6 +98,8 @@ export class ValueReader {
     this.#reads++;
     try {
       await segment.file.read(memory, position - offset);
+      counters.reads.record(performance.now() - began);
+      if (length >= TURN_BYTES) await this.#turns.next();
     } catch (error) {
       counters.failedReads++;
       health.readFailed(error);
@@ -102,7 +109,6 @@ export class ValueReader {
       this.#reads--;
     }
     health.readSucceeded();
-    counters.reads.record(performance.now() - began);
     counters.readBytes += memory.length;
     const isSame =
       index === this.#owner.index && index.isPresent(row) && index.version(row) === version;
