@@ -15,7 +15,7 @@ import { document as wholeDocument, questions } from "./document.ts";
 import { demoResult, type DemoResult, type Step } from "./report.ts";
 import { inSecondProcess, type JobResult } from "./second-process.ts";
 import { sideBySide } from "./side-by-side.ts";
-import { demoDirectory, openDemoStore, middleChunk, recordBlocks } from "./store.ts";
+import { demoDirectory, middleChunk, openDemoStore, recordBlocks, requireServer } from "./store.ts";
 import { drawSvg } from "./svg.ts";
 
 export interface DemoSettings {
@@ -42,6 +42,7 @@ export async function runDemo(context: VerbContext, settings: DemoSettings): Pro
   const { io, out } = context;
   const say = (line: string): void => (out.json ? out.note(line) : out.text(line));
   checkStoreUrl(settings.url);
+  if (settings.url !== undefined) await requireServer(settings.url);
   const model = await chooseModel(context, settings);
   const runtime = await obtainLlamaRuntime({ onProgress: (line) => out.note(line) });
   const ssd = settings.ssd === undefined ? undefined : resolve(io.cwd, settings.ssd);

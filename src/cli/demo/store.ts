@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { openStore } from "../../backends/registry.ts";
+import { KeepwarmError } from "../../errors.ts";
 import { RespServer } from "../../fronts/resp/server.ts";
 import { silentLogger } from "../../observe/logger.ts";
 import type { BlockStore, Key } from "../../store/contract.ts";
@@ -35,6 +36,26 @@ export interface DemoStoreOptions {
 /** The name of the data directory below the folder that was named. */
 export function demoDirectory(folder: string): string {
   return join(folder, "keepwarm-demo");
+}
+
+/**
+ * Says before a model is loaded that the server of a URL does not answer.
+ *
+ * @throws KeepwarmError `CONNECTION_FAILED`
+ */
+export async function requireServer(url: string): Promise<void> {
+  const store: BlockStore & { check?(): Promise<void> } = await openStore(url, silentLogger);
+  try {
+    await store.check?.();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new KeepwarmError("CONNECTION_FAILED", `nothing could be stored: ${why}`, {
+      cause,
+      remedy: "Is the server of --url there? keepwarm doctor URL says more.",
+    });
+  } finally {
+    await store.close();
+  }
 }
 
 /** The store that was asked for, in memory by default. */

@@ -55,8 +55,9 @@ test("the same from the disk, where a flipped bit is noticed; nothing is left be
   expect(readdirSync(folder)).toEqual(before);
 });
 
-test("a store that is not there is an error that says so", async () => {
-  const { code, stderr } = await demo("--tokens", "110", "--url", "redis://127.0.0.1:1");
+test("a store that is not there is an error that says so, before anything is computed", async () => {
+  const { code, stdout, stderr } = await demo("--tokens", "110", "--url", "redis://127.0.0.1:1");
   expect(code).toBe(1);
   expect(stderr).toMatch(/CONNECTION_FAILED: nothing could be stored/);
+  expect(stdout).toBe("");
 });
